@@ -1,0 +1,142 @@
+"""Functional forms of the layers, as torch.nn.functional has them for nn.ConvNd."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from lpsc_nd import _checks
+from lpsc_nd.geometry import Reduction, Stencil
+from lpsc_nd.geometry.stencil import REDUCTIONS
+from lpsc_nd.pooling import execute
+from lpsc_nd.pooling.dispatch import ENGINES, Engine
+from lpsc_nd.pooling.padding import PADDING_MODES, PaddingMode, padding_amounts
+from lpsc_nd.pooling.window import Window
+
+
+def lps_conv(
+    input: Tensor,
+    weight: Tensor,
+    stencil: Stencil,
+    bias: Tensor | None = None,
+    stride: int | Sequence[int] = 1,
+    padding: str | int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    *,
+    center_weight: Tensor | None = None,
+    padding_mode: PaddingMode = "zeros",
+    reduction: Reduction = "mean",
+    engine: Engine = "auto",
+) -> Tensor:
+    """Convolve with one weight per region of a window (Eq. 3 of the paper, Section 3.1, in any number of dimensions).
+
+        y[s] = W0 x[s] + sum_r W_r * reduce(x over the cells of region r around s) + b
+
+    The mean divides by N_r everywhere, padding counted; a region without cells contributes 0.
+
+    Args:
+        input: (B, C, *size) or (C, *size).
+        weight: (C', C / groups, R), one weight per region.
+        stencil: the regions of the window, from ``Stencil.build`` or ``Stencil.from_mask``.
+        bias: (C',).
+        stride, padding, dilation, groups, padding_mode: as in nn.ConvNd; dilation spreads the stencil's cells.
+        center_weight: (C', C / groups), the weight of the centre cell.
+        reduction: "mean", "sum" or "max" over a region. Padded zeros take part in each of them.
+        engine: "auto", or one by name.
+
+    Returns:
+        Tensor (B, C', *out) or (C', *out).
+
+    Raises:
+        ValueError, TypeError: an argument out of its range or of another type, an engine that cannot run this.
+        RuntimeError: tensors whose shapes, types or devices do not fit together.
+
+    >>> import torch
+    >>> ramp = torch.arange(6.0).view(1, 6)
+    >>> lps_conv(ramp, torch.ones(1, 1, 1), Stencil.from_mask([1, 0, 1]))
+    tensor([[1., 2., 3., 4.]])
+    """
+    window = make_window(stencil, stride, padding, dilation, center=center_weight is not None)
+    groups = _checks.integer("groups", groups, minimum=1)
+    check_modes(padding_mode, reduction, engine)
+    _check_weights(weight, center_weight, bias, stencil, groups)
+    return execute.conv(input, weight, center_weight, bias, window, groups, padding_mode, reduction, engine)
+
+
+def log_polar_pool(
+    input: Tensor,
+    stencil: Stencil,
+    stride: int | Sequence[int] = 1,
+    padding: str | int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    *,
+    padding_mode: PaddingMode = "zeros",
+    reduction: Reduction = "mean",
+    engine: Engine = "auto",
+) -> Tensor:
+    """Pool the regions around every output site (Section 3.2 of the paper).
+
+    Args:
+        input: (B, C, *size) or (C, *size).
+        stencil: the regions of the window.
+        stride, padding, dilation, padding_mode: as in nn.ConvNd.
+        reduction: "mean", "sum" or "max" over a region; a region without cells gives 0.
+        engine: "auto", or one by name.
+
+    Returns:
+        Tensor (B, C, R, *out) or (C, R, *out).
+
+    Raises:
+        ValueError, TypeError: an argument out of its range or of another type, an engine that cannot run this.
+        RuntimeError: an input of another rank, or smaller than the window.
+    """
+    check_modes(padding_mode, reduction, engine)
+    window = make_window(stencil, stride, padding, dilation, center=False)
+    return execute.pool(input, window, padding_mode, reduction, engine)
+
+
+def make_window(
+    stencil: Stencil,
+    stride: int | Sequence[int],
+    padding: str | int | Sequence[int],
+    dilation: int | Sequence[int],
+    *,
+    center: bool,
+) -> Window:
+    """Check how a stencil is to slide, and return it as a window."""
+    if not isinstance(stencil, Stencil):
+        raise TypeError(f"stencil must be a Stencil (see Stencil.build), got {type(stencil).__name__}")
+    steps = _checks.integers("stride", stride, stencil.ndim, minimum=1)
+    spread = _checks.integers("dilation", dilation, stencil.ndim, minimum=1)
+    return Window(stencil, center, steps, spread, padding_amounts(padding, stencil.kernel_size, steps, spread))
+
+
+def check_modes(padding_mode: str, reduction: str, engine: str) -> None:
+    """Check the arguments that are words."""
+    _checks.choice("padding_mode", padding_mode, PADDING_MODES)
+    _checks.choice("reduction", reduction, REDUCTIONS)
+    _checks.choice("engine", engine, ENGINES)
+
+
+def _check_weights(
+    weight: Tensor, center_weight: Tensor | None, bias: Tensor | None, stencil: Stencil, groups: int
+) -> None:
+    if weight.ndim != 3 or weight.shape[-1] != stencil.num_regions:
+        raise RuntimeError(
+            f"Expected weight of size [out_channels, in_channels / groups, {stencil.num_regions}], "
+            f"but got weight of size {_checks.shape_text(weight.shape)}"
+        )
+    if weight.shape[0] % groups:
+        raise ValueError(f"out_channels must be divisible by groups, got {weight.shape[0]} and {groups}")
+    if center_weight is not None and center_weight.shape != weight.shape[:2]:
+        raise RuntimeError(
+            f"Expected center_weight of size {_checks.shape_text(weight.shape[:2])}, "
+            f"but got {_checks.shape_text(center_weight.shape)}"
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise RuntimeError(
+            f"Given weight of size {_checks.shape_text(weight.shape)}, expected bias to be 1-dimensional with "
+            f"{weight.shape[0]} elements, but got bias of size {_checks.shape_text(bias.shape)} instead"
+        )

@@ -1,0 +1,288 @@
+"""The log-polar space convolution of any number of dimensions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from lpsc_nd import _checks
+from lpsc_nd.functional import check_modes, make_window
+from lpsc_nd.geometry import Convention, Partition, Reduction, Stencil
+from lpsc_nd.geometry._types import IntArray
+from lpsc_nd.layers.explanation import Explanation
+from lpsc_nd.layers.options import LogPolarOptions, choose_partition, warn_of_empty_regions
+from lpsc_nd.pooling import execute
+from lpsc_nd.pooling.dispatch import Engine, Problem, choose
+from lpsc_nd.pooling.expand import dense_kernel
+from lpsc_nd.pooling.padding import PaddingMode
+from lpsc_nd.pooling.table import compute_dtype
+
+CONV_CLASSES: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {
+    1: nn.Conv1d,
+    2: nn.Conv2d,
+    3: nn.Conv3d,
+}
+
+
+class LPSConvNd(nn.Module):
+    r"""Convolution with one weight per log-polar region, in any number of dimensions (Eq. 3 of the paper).
+
+        y[s] = W0 x[s] + sum_r W_r * mean(x over region r around s) + b
+
+    It takes nn.ConvNd's arguments in nn.ConvNd's places, so it drops in for one, and is exactly the dense convolution
+    whose kernel is ``W_r / N_r`` on the cells of region r (plus W0 at the centre): :meth:`to_conv` returns that layer.
+
+    Parameters are drawn uniformly with nn.Conv's law, bound 1 / sqrt(fan), the fan being ``C / groups * S`` with
+    S = sum_r 1 / N_r (+ 1 for the centre) for the mean, sum_r N_r (+ 1) for the sum and R (+ 1) for the maximum: white
+    input of unit variance gives mean or sum outputs of variance 1/3 before the bias, which is nn.Conv's.
+
+    Args:
+        ndim: number of spatial axes.
+        in_channels: C.
+        out_channels: C'.
+        kernel_size: window size, per axis or one for all; the centre is cell (k - 1) // 2.
+        stride, padding, dilation, groups, bias, padding_mode, device, dtype: as in nn.ConvNd. Dilation spreads the
+            mask's cells; regions are decided before spreading.
+        num_levels: distance levels.
+        num_directions: see :class:`LogPolarPartition`; 2, 6, (2, 6), (2, 2, 6), ... by default.
+        growth: ratio of successive level radii.
+        eccentricity: height / width of the field, in 2-D.
+        angle: radians by which the field and its directions are turned.
+        spacing: physical size of a cell, per axis or one for all.
+        convention: "paper", "official" or "literal".
+        center: whether the centre cell has its own weight.
+        reduction: "mean", "sum" or "max" over a region. Padded zeros take part, and count in the mean.
+        partition: any object with ``num_regions`` and ``region(offsets)``, instead of the log-polar keywords.
+        engine: "auto", or an engine by name for every call.
+
+    Shape:
+        (B, C, \*size) or (C, \*size) -> (B, C', \*out) or (C', \*out), sizes as nn.ConvNd gives them.
+
+    Attributes:
+        weight: (C', C / groups, R).
+        center_weight: (C', C / groups), or None.
+        bias: (C',), or None.
+
+    Raises:
+        ValueError, TypeError: an argument out of its range or of another type, at construction.
+        RuntimeError: an input whose rank, channels, type, device or size does not fit, in nn.Conv's words.
+
+    Warns:
+        UserWarning: regions without a cell on this window; their weights get no gradient.
+
+    >>> layer = LPSConvNd(2, 3, 8, 9, padding="same", num_levels=2, num_directions=6, growth=3.0)
+    >>> layer(torch.zeros(1, 3, 32, 32)).shape, layer.weight.shape
+    (torch.Size([1, 8, 32, 32]), torch.Size([8, 3, 12]))
+    """
+
+    center_weight: nn.Parameter | None
+    bias: nn.Parameter | None
+
+    def __init__(
+        self,
+        ndim: int,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | Sequence[int],
+        stride: int | Sequence[int] = 1,
+        padding: str | int | Sequence[int] = 0,
+        dilation: int | Sequence[int] = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: PaddingMode = "zeros",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        num_levels: int = 2,
+        num_directions: int | Sequence[int] | ArrayLike | None = None,
+        growth: float = 2.0,
+        eccentricity: float = 1.0,
+        angle: float = 0.0,
+        spacing: float | Sequence[float] | None = None,
+        convention: Convention = "paper",
+        center: bool = True,
+        reduction: Reduction = "mean",
+        partition: Partition | None = None,
+        engine: Engine = "auto",
+    ) -> None:
+        super().__init__()
+        self.ndim = _checks.integer("ndim", ndim, minimum=1)
+        self.in_channels = _checks.integer("in_channels", in_channels, minimum=1)
+        self.out_channels = _checks.integer("out_channels", out_channels, minimum=1)
+        self.groups = _check_groups(groups, self.in_channels, self.out_channels)
+        self.kernel_size = _checks.integers("kernel_size", kernel_size, self.ndim, minimum=1)
+        check_modes(padding_mode, reduction, engine)
+        options = LogPolarOptions(num_levels, num_directions, growth, eccentricity, angle, convention)
+        self.partition = choose_partition(options, partition, self.kernel_size, spacing)
+        self.stencil = Stencil.build(self.partition, self.kernel_size, spacing=spacing)
+        self.window = make_window(self.stencil, stride, padding, dilation, center=center)
+        self.padding = padding if isinstance(padding, str) else tuple(before for before, _ in self.window.padding)
+        self.spacing = spacing
+        self.padding_mode: PaddingMode = padding_mode
+        self.reduction: Reduction = reduction
+        self.engine: Engine = engine
+        warn_of_empty_regions(self.stencil, stacklevel=3)
+        self._make_parameters(center, bias, device, dtype)
+
+    def _make_parameters(
+        self, center: bool, bias: bool, device: torch.device | str | None, dtype: torch.dtype | None
+    ) -> None:
+        shape = (self.out_channels, self.in_channels // self.groups, self.stencil.num_regions)
+        self.weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+        self.register_parameter(
+            "center_weight", nn.Parameter(torch.empty(shape[:2], device=device, dtype=dtype)) if center else None
+        )
+        self.register_parameter(
+            "bias", nn.Parameter(torch.empty(self.out_channels, device=device, dtype=dtype)) if bias else None
+        )
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew, uniformly within 1 / sqrt(fan); the class says what the fan is."""
+        fan = self.in_channels // self.groups * self._white_gain()
+        bound = 1 / math.sqrt(fan) if fan > 0 else 0.0
+        for parameter in self.parameters(recurse=False):
+            nn.init.uniform_(parameter, -bound, bound)
+
+    def _white_gain(self) -> float:
+        """Return the variance of all pooled values together, for white input of unit variance."""
+        counts = self.stencil.counts[self.stencil.counts > 0]
+        gains = {"mean": (1 / counts).sum(), "sum": counts.sum(), "max": len(counts)}
+        return float(gains[self.reduction]) + (self.center_weight is not None)
+
+    @property
+    def stride(self) -> tuple[int, ...]:
+        """Steps of the output sites, per axis."""
+        return self.window.stride
+
+    @property
+    def dilation(self) -> tuple[int, ...]:
+        """Distance of neighbouring cells, per axis."""
+        return self.window.dilation
+
+    @property
+    def mask(self) -> IntArray:
+        """Region of each cell of the window, int64 array of shape ``kernel_size``; a fresh copy."""
+        return self.stencil.mask.copy()
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Convolve (B, C, *size) or (C, *size)."""
+        return execute.conv(
+            input,
+            self.weight,
+            self.center_weight,
+            self.bias,
+            self.window,
+            self.groups,
+            self.padding_mode,
+            self.reduction,
+            self.engine,
+        )
+
+    def dense_weight(self) -> Tensor:
+        """Return the equal dense kernel, (C', C / groups, *kernel_size), differentiable.
+
+        Raises:
+            ValueError: the reduction is "max", which no kernel expresses.
+        """
+        if self.reduction == "max":
+            raise ValueError("reduction 'max' is not linear, so no dense kernel equals this layer")
+        dtype = compute_dtype(self.weight.dtype)
+        folded = execute.fold(self.weight, self.center_weight, self.stencil, self.reduction, dtype)
+        return dense_kernel(folded, self.window).to(self.weight.dtype)
+
+    def to_conv(self) -> nn.Conv1d | nn.Conv2d | nn.Conv3d:
+        """Return the equal nn.ConvNd, with parameters of its own.
+
+        Raises:
+            ValueError: PyTorch has no convolution of this many dimensions, or the reduction is "max".
+        """
+        if self.ndim not in CONV_CLASSES:
+            raise ValueError(f"to_conv needs 1 to 3 dimensions, as nn.ConvNd has, got {self.ndim}")
+        kernel = self.dense_weight().detach()
+        conv = torch.nn.utils.skip_init(
+            CONV_CLASSES[self.ndim],
+            self.in_channels,
+            self.out_channels,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            self.groups,
+            self.bias is not None,
+            self.padding_mode,
+            device=kernel.device,
+            dtype=kernel.dtype,
+        )
+        with torch.no_grad():
+            conv.weight.copy_(kernel)
+            if self.bias is not None and conv.bias is not None:
+                conv.bias.copy_(self.bias)
+        return conv.train(self.training)
+
+    def explain(self, input_shape: Sequence[int]) -> Explanation:
+        """Say which engine would run an input of this shape, at what predicted cost, and why.
+
+        Args:
+            input_shape: (B, C, *size) or (C, *size).
+
+        Raises:
+            ValueError: a shape of another rank, with other channels, or smaller than the window.
+        """
+        shape = tuple(_checks.integer("input_shape", extent, minimum=0) for extent in input_shape)
+        batched = shape if len(shape) == self.ndim + 2 else (1, *shape)
+        if len(batched) != self.ndim + 2 or batched[1] != self.in_channels:
+            raise ValueError(f"input_shape must be ([B,] {self.in_channels}, {self.ndim} sizes), got {shape}")
+        sites = self.window.output_size(batched[2:])
+        if min(sites) < 1:
+            raise ValueError(f"input_shape {shape} is smaller than the window, which spans {self.window.extent}")
+        problem = Problem(
+            self.window, batched[0], batched[1], self.out_channels, batched[2:], self.groups, self.reduction,
+            self.weight.device.type,
+        )  # fmt: skip
+        output = (*shape[: len(shape) - self.ndim - 1], self.out_channels, *sites)
+        return Explanation(choose(problem, self.engine), output, self.stencil)
+
+    def extra_repr(self) -> str:
+        """Write the arguments that differ from nn.ConvNd's defaults, and the partition."""
+        parts = [f"{self.in_channels}, {self.out_channels}", f"kernel_size={self.kernel_size}", f"stride={self.stride}"]
+        optional: dict[str, tuple[Any, Any]] = {
+            "padding": (self.padding, (0,) * self.ndim),
+            "dilation": (self.dilation, (1,) * self.ndim),
+            "groups": (self.groups, 1),
+            "bias": (self.bias is not None, True),
+            "padding_mode": (self.padding_mode, "zeros"),
+            "spacing": (self.spacing, None),
+            "center": (self.center_weight is not None, True),
+            "reduction": (self.reduction, "mean"),
+            "engine": (self.engine, "auto"),
+        }
+        parts += [f"{name}={value!r}" for name, (value, default) in optional.items() if value != default]
+        return ", ".join([*parts, f"partition={self.partition!r}"])
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Load all parameters of the layer or, if one has another shape, none of them."""
+        wrong = [
+            f"size mismatch for {prefix}{name}: copying a param with shape {tuple(state_dict[prefix + name].shape)} "
+            f"from checkpoint, the shape in current model is {tuple(parameter.shape)}."
+            for name, parameter in self.named_parameters(recurse=False)
+            if prefix + name in state_dict and state_dict[prefix + name].shape != parameter.shape
+        ]
+        if wrong:
+            args[-1].extend(wrong)
+        else:
+            super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def _check_groups(groups: int, in_channels: int, out_channels: int) -> int:
+    if _checks.integer("groups", groups, minimum=-(2**62)) <= 0:
+        raise ValueError(f"groups must be a positive integer, got {groups}")
+    for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
+        if channels % groups:
+            raise ValueError(f"{name} must be divisible by groups, got {channels} and {groups}")
+    return groups

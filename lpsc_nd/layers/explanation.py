@@ -1,0 +1,50 @@
+"""What a layer answers when asked how it would run an input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lpsc_nd.geometry import Stencil
+from lpsc_nd.pooling.dispatch import Choice
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The engine that runs an input, why, and what the layer's field looks like.
+
+    Args:
+        choice: engine, reason and predicted costs.
+        output_shape: shape of the result.
+        stencil: the regions on the window.
+    """
+
+    choice: Choice
+    output_shape: tuple[int, ...]
+    stencil: Stencil
+
+    @property
+    def engine(self) -> str:
+        """Name of the engine."""
+        return self.choice.engine
+
+    @property
+    def reason(self) -> str:
+        """Why this engine runs."""
+        return self.choice.reason
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """Predicted seconds on one thread, by engine, where the cost model decided."""
+        return self.choice.costs
+
+    def __str__(self) -> str:
+        lines = [f"engine: {self.engine} ({self.reason})", f"output: {self.output_shape}"]
+        lines += [f"  {name}: about {seconds * 1e3:.2f} ms on one thread" for name, seconds in self.costs.items()]
+        counts = self.stencil.counts
+        lines.append(
+            f"window: {self.stencil.kernel_size}, {int(counts.sum())} of {self.stencil.num_cells} cells in "
+            f"{self.stencil.num_regions} regions of {counts.min(initial=0)} to {counts.max(initial=0)} cells"
+        )
+        if self.stencil.empty_regions:
+            lines.append(f"empty regions: {', '.join(map(str, self.stencil.empty_regions))}")
+        return "\n".join(lines)

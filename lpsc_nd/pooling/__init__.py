@@ -1,0 +1,1 @@
+"""Pooling core: engines that sum the cells of each region and mix the sums, and the dispatch between them."""

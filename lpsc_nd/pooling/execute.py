@@ -1,0 +1,121 @@
+"""From checked arguments to numbers: batch, pad, choose an engine, run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from lpsc_nd.geometry import Reduction, Stencil
+from lpsc_nd.pooling import expand, inputs, maximum, ops, reference
+from lpsc_nd.pooling.dispatch import Engine, Problem, choose
+from lpsc_nd.pooling.padding import PaddingMode, pad
+from lpsc_nd.pooling.table import compute_dtype
+from lpsc_nd.pooling.window import Window
+
+ConvEngine = Callable[[Tensor, Tensor, Tensor | None, Window, int], Tensor]
+PoolEngine = Callable[[Tensor, Window], Tensor]
+
+
+def conv(
+    x: Tensor,
+    weight: Tensor,
+    center_weight: Tensor | None,
+    bias: Tensor | None,
+    window: Window,
+    groups: int,
+    padding_mode: PaddingMode,
+    reduction: Reduction,
+    engine: Engine,
+) -> Tensor:
+    """Run a layer: ([B,] C, *in), (C', C / groups, R) -> ([B,] C', *out); see ``functional.lps_conv``."""
+    autocast = torch.is_autocast_enabled(x.device.type)
+    inputs.check_rank(x, window.ndim)
+    inputs.check_kind(x, weight, autocast=autocast)
+    batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
+    inputs.check_channels(batched, weight, groups)
+    batched, window = _pad(batched, window, padding_mode)
+    if autocast and x.dtype != torch.float64:
+        batched = batched.to(torch.get_autocast_dtype(x.device.type))
+    problem = _problem(batched, weight.shape[0], window, groups, reduction)
+    run = CONV_ENGINES[reduction == "max"][choose(problem, engine).engine]
+    with torch.autocast(x.device.type, enabled=False):
+        folded = fold(weight, center_weight, window.stencil, reduction, compute_dtype(batched.dtype))
+        y = run(batched, folded, None if bias is None else bias.to(folded.dtype), window, groups)
+    return y if x.ndim == window.ndim + 2 else y.squeeze(0)
+
+
+def pool(x: Tensor, window: Window, padding_mode: PaddingMode, reduction: Reduction, engine: Engine) -> Tensor:
+    """Pool every region: ([B,] C, *in) -> ([B,] C, R, *out); see ``functional.log_polar_pool``."""
+    inputs.check_rank(x, window.ndim)
+    inputs.check_kind(x, x, autocast=False)
+    batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
+    batched, window = _pad(batched, window, padding_mode)
+    problem = _problem(batched, batched.shape[1] * window.num_bags, window, batched.shape[1], reduction)
+    run = POOL_ENGINES[reduction == "max"][choose(problem, engine).engine]
+    sums = run(batched.to(compute_dtype(x.dtype)), window)
+    divisors = torch.tensor(window.stencil.divisors(reduction).tolist(), dtype=sums.dtype, device=x.device)
+    pooled = (sums / divisors.reshape(-1, *(1,) * window.ndim)).to(x.dtype)
+    return pooled if x.ndim == window.ndim + 2 else pooled.squeeze(0)
+
+
+def fold(
+    weight: Tensor, center_weight: Tensor | None, stencil: Stencil, reduction: Reduction, dtype: torch.dtype
+) -> Tensor:
+    """Divide each region's weight by its count and append the centre's: (C', C / groups, R [+ 1]), in ``dtype``.
+
+    The count is an integer until here, and the division is done in the type of accumulation: 1 / N in half precision
+    would be off by 2e-3.
+    """
+    folded = weight.to(dtype)
+    if reduction == "mean":
+        folded = folded / torch.tensor(stencil.divisors(reduction).tolist(), dtype=dtype, device=weight.device)
+    if center_weight is None:
+        return folded
+    return torch.cat([folded, center_weight.to(dtype).unsqueeze(-1)], dim=-1)
+
+
+def _pad(x: Tensor, window: Window, mode: PaddingMode) -> tuple[Tensor, Window]:
+    """Fill the border now unless it is zeros, which every engine adds by itself; check that the window fits."""
+    inputs.check_fits(x.shape[2:], window)
+    if mode == "zeros" or not any(map(any, window.padding)):
+        return x, window
+    return pad(x, window.padding, mode), replace(window, padding=((0, 0),) * window.ndim)
+
+
+def _problem(x: Tensor, out_channels: int, window: Window, groups: int, reduction: Reduction) -> Problem:
+    return Problem(window, x.shape[0], x.shape[1], out_channels, tuple(x.shape[2:]), groups, reduction, x.device.type)
+
+
+def _bags_conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
+    return ops.conv(x, weight, bias, groups, *window.args)
+
+
+def _bags_pool(x: Tensor, window: Window) -> Tensor:
+    return ops.pool(x, *window.args)
+
+
+def _in_compute_dtype(run: ConvEngine) -> ConvEngine:
+    def convert(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
+        return run(x.to(weight.dtype), weight, bias, window, groups).to(x.dtype)
+
+    return convert
+
+
+CONV_ENGINES: dict[bool, dict[str, ConvEngine]] = {
+    False: {"reference": _in_compute_dtype(reference.conv), "expand": expand.conv, "bags": _bags_conv},
+    True: {
+        "reference": _in_compute_dtype(partial(reference.conv, reduction="max")),
+        "maximum": _in_compute_dtype(maximum.conv),
+    },
+}
+"""Engines that add cells (False) and that take maxima (True), by name."""
+
+POOL_ENGINES: dict[bool, dict[str, PoolEngine]] = {
+    False: {"reference": reference.pool, "expand": expand.pool, "bags": _bags_pool},
+    True: {"reference": partial(reference.pool, reduction="max"), "maximum": maximum.pool},
+}
+"""The same for pooling alone."""

@@ -1,0 +1,71 @@
+"""The product of a tile's pooled matrix with the weights: plain, grouped or depthwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lpsc_nd.pooling.product import product
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """How (sites, bags, C) becomes (sites, C').
+
+    Args:
+        out_channels: C'.
+        in_channels: C.
+        num_bags: bags per site.
+        groups: blocks of channels that do not see each other.
+    """
+
+    out_channels: int
+    in_channels: int
+    num_bags: int
+    groups: int
+
+    def to_matrix(self, weight: Tensor) -> Tensor:
+        """Arrange (C', C / groups, bags) as (G, C' / G, bags * C / G), the order in which a tile is pooled."""
+        grouped = weight.unflatten(0, (self.groups, -1))  # (G, C' / G, C / G, bags)
+        return grouped.transpose(2, 3).flatten(2)
+
+    def to_weight(self, matrix: Tensor) -> Tensor:
+        """Undo :meth:`to_matrix`."""
+        grouped = matrix.unflatten(2, (self.num_bags, -1))  # (G, C' / G, bags, C / G)
+        return grouped.transpose(2, 3).flatten(0, 1).contiguous()
+
+    def zeros(self, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Return a sum of :meth:`to_matrix`'s shape to start from."""
+        columns = self.num_bags * self.in_channels // self.groups
+        return torch.zeros((self.groups, self.out_channels // self.groups, columns), dtype=dtype, device=device)
+
+    def store(self, target: Tensor, pooled: Tensor, matrix: Tensor, bias: Tensor | None) -> None:
+        """Write pooled (sites, bags, C) times matrix, plus bias, into ``target`` (images, sites of each, C')."""
+        channels_first = target.stride(-1) != 1
+        if self.groups == 1 and target.shape[0] == 1 and channels_first:
+            mixed = product(matrix[0], pooled.flatten(1))  # (C', sites): rows are copied whole
+            target[0].T.copy_(mixed if bias is None else mixed.add_(bias[:, None]))
+        elif self.groups == 1:
+            target.copy_(product(pooled.flatten(1), matrix[0], bias).view(target.shape))
+        else:
+            mixed = self._mix_groups(pooled, matrix)
+            target.copy_((mixed if bias is None else mixed + bias).view(target.shape))
+
+    def accumulate(self, total: Tensor, pooled: Tensor, gy: Tensor) -> None:
+        """Add ``gy^T @ pooled`` of a tile, gy (sites, C'), to ``total``."""
+        if self.groups == 1:
+            total[0].add_(product(gy.T, pooled.flatten(1).T))
+        else:
+            total.baddbmm_(self._by_group(gy.unsqueeze(1)).transpose(1, 2), self._by_group(pooled))
+
+    def _mix_groups(self, pooled: Tensor, matrix: Tensor) -> Tensor:
+        if self.groups == self.in_channels == self.out_channels:
+            return (pooled * matrix[:, 0].T).sum(1)
+        mixed = torch.bmm(self._by_group(pooled), matrix.transpose(1, 2))  # (G, sites, C' / G)
+        return mixed.transpose(0, 1).reshape(-1, self.out_channels)
+
+    def _by_group(self, pooled: Tensor) -> Tensor:
+        """Rearrange (sites, bags, C) as (G, sites, bags * C / G)."""
+        return pooled.unflatten(2, (self.groups, -1)).permute(2, 0, 1, 3).flatten(2)

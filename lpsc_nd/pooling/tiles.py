@@ -1,0 +1,123 @@
+"""How output sites are cut into tiles whose gather index is the same everywhere, so that one index serves them all.
+
+A tile is a run of consecutive sites, whole along the trailing axes: some rows of one image, or some whole small images.
+Moving it moves only the row of the padded table at which its index starts.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lpsc_nd.pooling.window import Window
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The sites to compute and the padded table they read.
+
+    Args:
+        batch: number of images.
+        sites: output size per axis.
+        padded: padded input size per axis; the table has one row per padded cell of every image.
+        stride: distance of neighbouring sites in cells, per axis.
+    """
+
+    batch: int
+    sites: tuple[int, ...]
+    padded: tuple[int, ...]
+    stride: tuple[int, ...]
+
+    @property
+    def site_steps(self) -> tuple[int, ...]:
+        """Table rows from a site to the next one, for the batch axis and every spatial axis."""
+        rows = [math.prod(self.padded[axis:]) for axis in range(len(self.padded) + 1)]
+        return (rows[0], *(row * step for row, step in zip(rows[1:], self.stride, strict=True)))
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Consecutive sites ``start:stop`` of the images ``images``; ``shape`` counts them per axis, the batch first."""
+
+    shape: tuple[int, ...]
+    images: slice
+    sites: slice
+    first_row: int
+
+
+def tiles(grid: Grid, target: int) -> Iterator[Tile]:
+    """Cut the grid into tiles of about ``target`` sites; at most two shapes occur."""
+    extents = (grid.batch, *grid.sites)
+    cut, chunks = _cut(extents, target)
+    borders = [extents[cut] * i // chunks for i in range(chunks + 1)]
+    trailing = extents[cut + 1 :]
+    steps = grid.site_steps
+    for outer in itertools.product(*(range(n) for n in extents[:cut])):
+        for start, stop in itertools.pairwise(borders):
+            shape = (*(1,) * cut, stop - start, *trailing)
+            corner = (*outer, start)
+            row = sum(c * step for c, step in zip(corner, steps, strict=False))
+            yield Tile(shape, *_ranges(extents, corner, stop - start, cut), row)
+
+
+def _cut(extents: tuple[int, ...], target: int) -> tuple[int, int]:
+    """Return the axis along which tiles are cut, and into how many; the axes behind it stay whole."""
+    for axis in range(len(extents)):
+        behind = math.prod(extents[axis + 1 :])
+        if behind <= target or axis == len(extents) - 1:
+            return axis, max(1, math.ceil(extents[axis] / max(1, target // behind)))
+    raise ValueError("a grid has at least one axis")
+
+
+def _ranges(extents: tuple[int, ...], corner: tuple[int, ...], length: int, cut: int) -> tuple[slice, slice]:
+    """Return which images and which of their flattened sites a tile covers."""
+    if cut == 0:
+        return slice(corner[0], corner[0] + length), slice(0, math.prod(extents[1:]))
+    start = 0
+    for axis in range(1, cut + 1):
+        start = start * extents[axis] + corner[axis]
+    behind = math.prod(extents[cut + 1 :])
+    return slice(corner[0], corner[0] + 1), slice(start * behind, (start + length) * behind)
+
+
+@dataclass(frozen=True)
+class Bags:
+    """The cells that one site reads, as table rows from its first one: bag b is ``rows[indptr[b]:indptr[b + 1]]``."""
+
+    rows: tuple[int, ...]
+    indptr: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """Number of bags per site."""
+        return len(self.indptr) - 1
+
+
+@lru_cache(maxsize=64)
+def window_bags(window: Window, padded: tuple[int, ...]) -> Bags:
+    """Lay a window's bags on a padded grid."""
+    indptr, cells = window.stencil.bags(center=window.center)
+    coordinates = np.unravel_index(cells, window.stencil.kernel_size)
+    steps = tuple(c * d for c, d in zip(coordinates, window.dilation, strict=True))
+    rows = np.ravel_multi_index(steps, padded)
+    return Bags(tuple(rows.tolist()), tuple(indptr.tolist()))
+
+
+@lru_cache(maxsize=16)
+def tile_index(bags: Bags, shape: tuple[int, ...], steps: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Return ``(indices, offsets)`` of ``embedding_bag`` for a tile: sites row-major, all bags of a site together."""
+    local = np.indices(shape).reshape(len(shape), -1)  # (axes, sites)
+    first = np.asarray(steps) @ local
+    rows = np.asarray(bags.rows, dtype=np.int64)
+    indices = (first[:, None] + rows).ravel()
+    starts = np.arange(len(first))[:, None] * len(rows) + np.asarray(bags.indptr[:-1])
+    offsets = np.append(starts.ravel(), indices.size)
+    kind = np.int32 if max(indices.size, indices.max(initial=0)) < 2**31 else np.int64
+    return torch.from_numpy(indices.astype(kind)), torch.from_numpy(offsets.astype(kind))
