@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal, get_args
@@ -65,7 +65,9 @@ class Stencil:
         ndim = _window_ndim(partition, kernel_size)
         size = _checks.integers("kernel_size", kernel_size, ndim, minimum=1)
         cell = _checks.numbers("spacing", 1.0 if spacing is None else spacing, ndim, above=0.0)
-        return (_cached_build if _is_hashable(partition) else _build)(partition, size, cell)
+        if isinstance(partition, Hashable) and _is_hashable(partition):
+            return _cached_build(partition, size, cell)
+        return _build(partition, size, cell)
 
     @classmethod
     def from_mask(cls, mask: ArrayLike, num_regions: int | None = None) -> Stencil:
