@@ -22,6 +22,9 @@ from lpsc_nd.pooling.window import Window
 TILE_ELEMENTS = 2**18
 """Elements of a tile's pooled matrix: one MiB in float32, about an L2 cache."""
 
+TILE_SITES = (64, 1024)
+"""Fewest and most sites of a tile, whatever their elements."""
+
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
     """Pool and mix: (B, C, *in), (C', C / groups, bags) in the compute type -> (B, C', *out) in the type of ``x``."""
@@ -113,7 +116,8 @@ def _pooled_tiles(table: Tensor, window: Window, sites: tuple[int, ...]) -> Iter
 
 
 def _target(elements_per_site: int) -> int:
-    return min(1024, max(64, TILE_ELEMENTS // elements_per_site))
+    fewest, most = TILE_SITES
+    return min(most, max(fewest, TILE_ELEMENTS // elements_per_site))
 
 
 def _sum_bags(rows: Tensor, bags: Bags, tile: Tile, steps: tuple[int, ...]) -> Tensor:

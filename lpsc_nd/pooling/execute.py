@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 
@@ -32,7 +33,7 @@ def conv(
     engine: Engine,
 ) -> Tensor:
     """Run a layer: ([B,] C, *in), (C', C / groups, R) -> ([B,] C', *out); see ``functional.lps_conv``."""
-    autocast = torch.is_autocast_enabled(x.device.type)
+    autocast = torch.amp.is_autocast_available(x.device.type) and torch.is_autocast_enabled(x.device.type)
     inputs.check_rank(x, window.ndim)
     inputs.check_kind(x, weight, autocast=autocast)
     batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
@@ -42,7 +43,7 @@ def conv(
         batched = batched.to(torch.get_autocast_dtype(x.device.type))
     problem = _problem(batched, weight.shape[0], window, groups, reduction)
     run = CONV_ENGINES[reduction == "max"][choose(problem, engine).engine]
-    with torch.autocast(x.device.type, enabled=False):
+    with torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
         folded = fold(weight, center_weight, window.stencil, reduction, compute_dtype(batched.dtype))
         y = run(batched, folded, None if bias is None else bias.to(folded.dtype), window, groups)
     return y if x.ndim == window.ndim + 2 else y.squeeze(0)

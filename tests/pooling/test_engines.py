@@ -1,0 +1,183 @@
+"""The engines against the reference: gradients of all orders, layouts, precision, blocking, memory."""
+
+import pytest
+import torch
+from hypothesis import given
+from torch.autograd import gradcheck, gradgradcheck
+from torch.library import opcheck
+
+from lpsc_nd import LPSConv1d, LPSConv2d, LPSConv3d, LPSConvNd
+from lpsc_nd.pooling import bags, ops
+from lpsc_nd.testing import layer_cases
+
+LAYERS = {
+    "1d": lambda **options: LPSConv1d(2, 3, 5, stride=2, padding=3, **options),
+    "2d": lambda **options: LPSConv2d(2, 2, 5, padding="same", num_directions=4, growth=3.0, **options),
+    "2d strided groups": lambda **options: LPSConv2d(
+        4, 2, (3, 5), (2, 1), (1, 2), groups=2, num_levels=1, num_directions=2, **options
+    ),
+    "2d depthwise": lambda **options: LPSConv2d(
+        2, 2, 5, padding=2, groups=2, num_levels=1, num_directions=4, **options
+    ),
+    "3d": lambda **options: LPSConv3d(1, 2, 3, padding=1, num_levels=1, num_directions=6, **options),
+    "4d": lambda **options: LPSConvNd(4, 1, 1, 3, padding=1, num_levels=1, num_directions=(1, 1, 2), **options),
+}
+SIZES = {"1d": (7,), "3d": (3, 4, 3), "4d": (2, 3, 2, 3)}
+
+
+def make(name, **options):
+    torch.manual_seed(0)
+    layer = LAYERS[name](**options)
+    size = SIZES.get(name, (5, 4))
+    return layer, torch.randn(2, layer.in_channels, *size, dtype=layer.weight.dtype)
+
+
+def as_function(layer):
+    """Turn a layer into a function of its input and parameters, for gradcheck."""
+    names = [name for name, _ in layer.named_parameters()]
+
+    def run(x, *parameters):
+        return torch.func.functional_call(layer, dict(zip(names, parameters, strict=True)), (x,))
+
+    return run, tuple(parameter.detach().requires_grad_() for parameter in layer.parameters())
+
+
+@pytest.mark.parametrize("engine", ["reference", "expand", "bags"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_first_and_second_derivatives(name, engine):
+    if engine == "expand" and name == "4d":
+        engine = "auto"
+    layer, x = make(name, engine=engine, dtype=torch.float64)
+    run, parameters = as_function(layer)
+    assert gradcheck(run, (x.requires_grad_(), *parameters))
+    assert gradgradcheck(run, (x, *parameters))
+
+
+@pytest.mark.parametrize("engine", ["reference", "maximum"])
+def test_derivatives_of_the_maximum(engine):
+    layer, x = make("2d", engine=engine, reduction="max", dtype=torch.float64)
+    run, parameters = as_function(layer)
+    assert gradcheck(run, (x.requires_grad_(), *parameters))
+    assert gradgradcheck(run, (x, *parameters))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_operators_are_registered_completely(name):
+    layer, x = make(name, dtype=torch.float64)
+    weight = torch.cat([layer.weight, layer.center_weight[..., None]], -1).detach().requires_grad_()
+    x = x.requires_grad_()
+    window = layer.window.args
+    gy = torch.randn_like(layer(x)).requires_grad_()
+    opcheck(ops.conv, (x, weight, layer.bias, layer.groups, *window))
+    opcheck(ops.input_grad, (gy, weight, list(x.shape[2:]), layer.groups, *window))
+    opcheck(ops.weight_grad, (x, gy, layer.groups, *window))
+    opcheck(ops.pool, (x, *window))
+    z = ops.pool(x, *window).detach().requires_grad_()
+    opcheck(ops.pool_adjoint, (z, list(x.shape[2:]), *window))
+
+
+@pytest.mark.parametrize("elements", [1, 2**9, 2**30])
+@given(case=layer_cases())
+def test_any_blocking_gives_the_same_numbers(elements, case):
+    layer, x = case.layer(engine="bags"), case.input().requires_grad_()
+    expected = [*torch.autograd.grad(layer(x).square().sum(), [x, layer.weight])]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bags, "TILE_ELEMENTS", elements)
+        patch.setattr(bags, "TILE_SITES", (1, elements))
+        found = torch.autograd.grad(layer(x).square().sum(), [x, layer.weight])
+    for got, wanted in zip(found, expected, strict=True):
+        torch.testing.assert_close(got, wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("engine", ["expand", "bags"])
+def test_two_threads_give_the_same_numbers(engine):
+    layer = LPSConv2d(8, 8, 9, padding=4, engine=engine)
+    x = torch.randn(4, 8, 20, 20)
+    expected = layer(x)
+    torch.set_num_threads(2)
+    try:
+        torch.testing.assert_close(layer(x), expected, rtol=1e-5, atol=1e-5)
+    finally:
+        torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("engine", ["expand", "bags"])
+def test_channels_last_in_is_channels_last_out(engine, ndim):
+    layout = {2: torch.channels_last, 3: torch.channels_last_3d}[ndim]
+    layer = LPSConvNd(ndim, 4, 6, 5, padding=2, num_levels=1, engine=engine)
+    x = torch.randn(2, 4, *(7,) * ndim)
+    plain, turned = layer(x), layer(x.to(memory_format=layout))
+    assert plain.is_contiguous()
+    assert turned.is_contiguous(memory_format=layout)
+    torch.testing.assert_close(plain, turned)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_sums_in_float32(dtype):
+    layer = LPSConv2d(8, 8, 31, padding=15, num_levels=3, num_directions=8, engine="bags")
+    x = 3 + torch.randn(1, 8, 32, 32)
+    half = LPSConv2d(8, 8, 31, padding=15, num_levels=3, num_directions=8, engine="bags", dtype=dtype)
+    half.load_state_dict(layer.state_dict())
+    exact = layer.double()(x.to(dtype).double())
+    with torch.no_grad():
+        for ours, rounded in zip(layer.parameters(), half.parameters(), strict=True):
+            ours.copy_(rounded)
+    exact = layer(x.to(dtype).double())
+    y = half(x.to(dtype))
+    assert y.dtype == dtype
+    # only the result is rounded: half a unit in the last place, and a little for float32 sums
+    torch.testing.assert_close(y.double(), exact, rtol=torch.finfo(dtype).eps, atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["reference", "expand", "bags"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_gives_the_type_of_a_convolution(engine, dtype):
+    layer = LPSConv2d(4, 4, 5, padding=2, num_levels=1, engine=engine)
+    x = torch.randn(1, 4, 8, 8, requires_grad=True)
+    with torch.autocast("cpu", dtype=dtype):
+        y, expected = layer(x), layer.to_conv()(x)
+    assert y.dtype == expected.dtype == dtype
+    y.float().sum().backward()
+    assert x.grad.dtype == layer.weight.grad.dtype == torch.float32
+
+
+def test_only_input_and_weights_are_saved_for_backward():
+    layer = LPSConv2d(16, 16, 9, padding=4, engine="bags")
+    x = torch.randn(2, 16, 24, 24, requires_grad=True)
+    saved = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t.numel()) or t, lambda t: t):
+        layer(x)
+    assert max(saved) == x.numel()
+    assert sum(saved) <= x.numel() + 4 * layer.weight.numel()
+
+
+def test_repeated_runs_are_equal_to_the_bit():
+    layer = LPSConv2d(8, 8, 9, padding=4, engine="bags")
+    x = torch.randn(2, 8, 16, 16, requires_grad=True)
+    runs = [(layer(x), *torch.autograd.grad(layer(x).sum(), [x, layer.weight])) for _ in range(2)]
+    assert all(torch.equal(first, second) for first, second in zip(*runs, strict=True))
+
+
+def test_meta_tensors_give_the_shape():
+    layer = LPSConvNd(4, 2, 3, 3, num_levels=1, num_directions=(1, 1, 2), device="meta")
+    assert layer(torch.empty(1, 2, 5, 5, 5, 5, device="meta")).shape == (1, 3, 3, 3, 3, 3)
+
+
+def test_a_compiled_graph_holds_the_operator_whole():
+    layer = LPSConv2d(4, 4, 5, padding=2, num_levels=1, engine="bags")
+    x = torch.randn(2, 4, 8, 8, requires_grad=True)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x), layer(x))
+    got, expected = (torch.autograd.grad(f(x).square().sum(), x)[0] for f in (compiled, layer))
+    torch.testing.assert_close(got, expected)
+
+
+def test_an_exported_program_holds_the_dense_convolution():
+    layer = LPSConv2d(4, 4, 5, padding=2, num_levels=1)
+    x = torch.randn(2, 4, 8, 8)
+    program = torch.export.export(layer, (x,))
+    targets = {str(node.target) for node in program.graph.nodes}
+    assert any("conv2d" in target for target in targets)
+    assert not any("lpsc" in target for target in targets)
+    torch.testing.assert_close(program.module()(x), layer(x))
