@@ -51,7 +51,7 @@ def assert_dense_twin(layer: LPSConvNd, x: Tensor, *, rtol: float = 1e-9, atol: 
     ours = layer(leaves[0])
     twin = _dense_forward(layer, leaves[0])
     torch.testing.assert_close(ours, twin, rtol=rtol, atol=atol)
-    seed = torch.linspace(-1.0, 1.0, ours.numel(), dtype=ours.dtype).view_as(ours)
+    seed = _varied_like(ours)
     names = ["input", *(name for name, _ in layer.named_parameters())]
     gradients = zip(names, _gradients(ours, leaves, seed), _gradients(twin, leaves, seed), strict=True)
     for name, got, expected in gradients:
@@ -66,7 +66,7 @@ def assert_adjoint(layer: LPSConvNd, x: Tensor, *, rtol: float = 1e-9) -> None:
     """
     point = x.detach().clone().requires_grad_()
     y = layer(point)
-    z = torch.cos(torch.arange(y.numel(), dtype=y.dtype)).view_as(y)
+    z = _varied_like(y)
     (back,) = torch.autograd.grad(y, point, z)
     forward = ((y - layer(torch.zeros_like(x))) * z).sum()
     scale = float(y.detach().norm() * z.norm()) + 1e-12
@@ -133,6 +133,11 @@ def _dense_forward(layer: LPSConvNd, x: Tensor) -> Tensor:
     conv = _CONVOLUTIONS[layer.ndim]
     y = conv(padded, kernel, layer.bias, layer.stride, 0, layer.dilation, layer.groups)
     return y if x.ndim == layer.ndim + 2 else y.squeeze(0)
+
+
+def _varied_like(y: Tensor) -> Tensor:
+    """Return cotangents that neither repeat nor cancel: a constant error in a gradient must not vanish in their sum."""
+    return (torch.cos(torch.arange(y.numel(), dtype=y.dtype)) + 0.5).view_as(y)
 
 
 def _flat(padding: Padding) -> list[int]:
