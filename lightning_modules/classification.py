@@ -1,0 +1,107 @@
+"""Classification: one class out of several per sample."""
+
+from typing import TypedDict
+
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import AdamW
+from torchmetrics import MetricCollection
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
+
+from lightning_modules.base import BaseTask
+
+
+class ClassPrediction(TypedDict):
+    """What prediction returns for a batch."""
+
+    target: Tensor  # (B,) int64
+    predicted: Tensor  # (B,) int64
+    probability: Tensor  # (B, num_classes) float32, each row sums to 1
+
+
+class ClassificationTask(BaseTask):
+    """Trains a network to tell classes apart, with the cross entropy loss.
+
+    Logs per epoch, under ``train/``, ``val/`` and ``test/``: ``loss``, ``accuracy`` (part of all samples that is
+    right), ``mean_accuracy`` (mean over the classes of the part of each that is right) and ``f1`` (mean over the
+    classes).
+
+    Args:
+        network: maps ``(B, C, *size)`` to scores ``(B, num_classes)``.
+        num_classes: number of classes, at least 2.
+        optimizer: builder of the optimiser from the parameters.
+        scheduler: builder of the learning rate schedule from the optimiser, stepped once per epoch.
+        label_smoothing: part of the target's mass spread over all classes in the training loss, from 0 to 1.
+        monitor: logged value that a ``ReduceLROnPlateau`` schedule watches.
+
+    Shape:
+        A batch is ``(x, target)``: x ``(B, C, *size)``, target ``(B,)`` int64.
+
+    Raises:
+        ValueError: ``num_classes`` or ``label_smoothing`` is out of range.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        num_classes: int,
+        optimizer: OptimizerCallable = AdamW,
+        scheduler: LRSchedulerCallable | None = None,
+        label_smoothing: float = 0.0,
+        monitor: str = "val/loss",
+    ) -> None:
+        super().__init__(network, optimizer, scheduler, monitor)
+        if num_classes < 2:
+            raise ValueError(f"num_classes must be at least 2, got {num_classes}")
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(f"label_smoothing must be from 0 to 1, got {label_smoothing}")
+        self.save_plain_hyperparameters()
+        self.label_smoothing = label_smoothing
+        metrics = _metrics(num_classes)
+        self.train_metrics = metrics.clone(prefix="train/")
+        self.val_metrics = metrics.clone(prefix="val/")
+        self.test_metrics = metrics.clone(prefix="test/")
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Return the loss of a training batch."""
+        x, target = batch
+        scores = self(x)
+        loss = F.cross_entropy(scores, target, label_smoothing=self.label_smoothing)
+        self._record("train", self.train_metrics, loss, scores, target)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Record the loss and metrics of a validation batch."""
+        self._evaluate("val", self.val_metrics, batch)
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Record the loss and metrics of a test batch."""
+        self._evaluate("test", self.test_metrics, batch)
+
+    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> ClassPrediction:
+        """Return the predicted class and the probability of every class."""
+        x, target = batch
+        probability = self(x).softmax(dim=1)
+        return {"target": target, "predicted": probability.argmax(dim=1), "probability": probability}
+
+    def _evaluate(self, stage: str, metrics: MetricCollection, batch: tuple[Tensor, Tensor]) -> None:
+        x, target = batch
+        scores = self(x)
+        self._record(stage, metrics, F.cross_entropy(scores, target), scores, target)
+
+    def _record(self, stage: str, metrics: MetricCollection, loss: Tensor, scores: Tensor, target: Tensor) -> None:
+        metrics.update(scores, target)
+        size = len(target)
+        self.log(f"{stage}/loss", loss, on_step=False, on_epoch=True, batch_size=size, prog_bar=stage == "val")
+        self.log_dict(metrics, on_step=False, on_epoch=True, batch_size=size)
+
+
+def _metrics(num_classes: int) -> MetricCollection:
+    return MetricCollection(
+        {
+            "accuracy": MulticlassAccuracy(num_classes, average="micro"),
+            "mean_accuracy": MulticlassAccuracy(num_classes, average="macro"),
+            "f1": MulticlassF1Score(num_classes, average="macro"),
+        }
+    )

@@ -1,0 +1,21 @@
+"""Looking at partitions, layers and networks: tables of regions, receptive fields, drawings.
+
+The drawings need matplotlib, which is imported when a figure is drawn, not before.
+"""
+
+from lpsc_nd.inspect.curves import draw_curves
+from lpsc_nd.inspect.kernels import draw_kernels, window_taps
+from lpsc_nd.inspect.maps import draw_region_map
+from lpsc_nd.inspect.receptive_field import receptive_field
+from lpsc_nd.inspect.regions import Region, empty_regions, region_table
+
+__all__ = [
+    "Region",
+    "draw_curves",
+    "draw_kernels",
+    "draw_region_map",
+    "empty_regions",
+    "receptive_field",
+    "region_table",
+    "window_taps",
+]

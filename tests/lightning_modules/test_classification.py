@@ -1,0 +1,95 @@
+"""The classification task, against scikit-learn's metrics; and trained from Python."""
+
+import numpy as np
+import pytest
+import torch
+from pytorch_lightning import Trainer
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from lightning_modules.classification import ClassificationTask
+
+
+class Table(nn.Module):
+    """Returns scores it was given: the input is the scores."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, x):
+        return self.scale * x
+
+
+@pytest.fixture
+def trainer(tmp_path):
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    return Trainer(default_root_dir=tmp_path, max_epochs=1, accelerator="cpu", **quiet)
+
+
+def loader(number=50, classes=3):
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(number, classes, generator=generator)
+    target = torch.randint(classes - 1, (number,), generator=generator)
+    target[0] = classes - 1  # a class of one sample: the mean over classes is not that over samples
+    return DataLoader(dataset=TensorDataset(scores, target), batch_size=16)
+
+
+def test_metrics_are_those_of_scikit_learn(trainer):
+    data = loader()
+    scores, target = data.dataset.tensors
+    (found,) = trainer.test(ClassificationTask(Table(), 3), data, verbose=False)
+    predicted = scores.argmax(dim=1)
+    assert found["test/accuracy"] == pytest.approx(accuracy_score(target, predicted))
+    assert found["test/mean_accuracy"] == pytest.approx(balanced_accuracy_score(target, predicted))
+    assert found["test/f1"] == pytest.approx(f1_score(target, predicted, average="macro"))
+    assert found["test/loss"] == pytest.approx(log_loss(target, scores.double().softmax(dim=1)), rel=1e-5)
+
+
+def test_predictions(trainer):
+    data = loader()
+    batches = trainer.predict(ClassificationTask(Table(), 3), data)
+    scores, target = data.dataset.tensors
+    probability = np.exp(scores.numpy()) / np.exp(scores.numpy()).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(torch.cat([b["probability"] for b in batches]), probability, rtol=1e-5)
+    assert torch.equal(torch.cat([b["predicted"] for b in batches]), scores.argmax(dim=1))
+    assert torch.equal(torch.cat([b["target"] for b in batches]), target)
+
+
+def test_label_smoothing_enters_the_training_loss_alone():
+    task = ClassificationTask(Table(), 2, label_smoothing=0.5)
+    batch = (torch.tensor([[2.0, 0.0]]), torch.tensor([0]))
+    logs = {}
+    task.log = lambda name, value, **_: logs.__setitem__(name, value.item())
+    task.log_dict = lambda *_, **__: None
+    log_probability = torch.tensor([2.0, 0.0]).log_softmax(dim=0)
+    smoothed = -(0.75 * log_probability[0] + 0.25 * log_probability[1])
+    assert task.training_step(batch, 0).item() == pytest.approx(smoothed.item())
+    task.validation_step(batch, 0)
+    assert logs["val/loss"] == pytest.approx(float(-log_probability[0]))
+
+
+def test_a_task_built_in_python_trains_and_its_checkpoint_is_plain(trainer, tmp_path):
+    network = nn.Linear(3, 3)
+    task = ClassificationTask(network, 3)
+    start = network.weight.detach().clone()
+    trainer.fit(task, loader(), loader())
+    assert not torch.equal(network.weight, start)
+    trainer.save_checkpoint(tmp_path / "task.ckpt")
+    assert torch.load(tmp_path / "task.ckpt", weights_only=True)["hyper_parameters"]["num_classes"] == 3
+    again = ClassificationTask.load_from_checkpoint(tmp_path / "task.ckpt", network=nn.Linear(3, 3))
+    assert torch.equal(again.network.weight, network.weight)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_classes": 1}, "num_classes must be at least 2, got 1"),
+        ({"label_smoothing": 1.5}, "label_smoothing must be from 0 to 1, got 1.5"),
+        ({"label_smoothing": -0.1}, "label_smoothing must be from 0 to 1, got -0.1"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ClassificationTask(**{"network": Table(), "num_classes": 3} | arguments)
