@@ -11,11 +11,12 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from lpsc_nd.pooling.mixing import Mixing
-from lpsc_nd.pooling.table import compute_dtype, is_channels_last, padded_table
+from lpsc_nd.pooling.table import compute_dtype, memory_format, padded_table
 from lpsc_nd.pooling.tiles import Bags, Grid, Tile, tile_index, tiles, window_bags
 from lpsc_nd.pooling.window import Window
 
@@ -87,9 +88,9 @@ def pool_adjoint(z: Tensor, window: Window, input_size: list[int]) -> Tensor:
 def empty_sites(like: Tensor, channels: int, size: tuple[int, ...]) -> Tensor:
     """Allocate (B, channels, *size) in the type and the memory format of ``like``."""
     shape = (like.shape[0], channels, *size)
-    if is_channels_last(like):
-        return like.new_empty((shape[0], *size, channels)).movedim(-1, 1)
-    return like.new_empty(shape)
+    if memory_format(like) == torch.contiguous_format:
+        return like.new_empty(shape)
+    return like.new_empty((shape[0], *size, channels)).movedim(-1, 1)
 
 
 def _conv_table(table: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int, y: Tensor) -> None:

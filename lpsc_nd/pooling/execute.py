@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.geometry import Reduction, Stencil
-from lpsc_nd.pooling import expand, inputs, maximum, ops, reference
+from lpsc_nd.pooling import derivatives, expand, inputs, maximum, reference
 from lpsc_nd.pooling.dispatch import Engine, Problem, choose
 from lpsc_nd.pooling.padding import PaddingMode, pad
-from lpsc_nd.pooling.table import compute_dtype
+from lpsc_nd.pooling.table import compute_dtype, memory_format
 from lpsc_nd.pooling.window import Window
 
 ConvEngine = Callable[[Tensor, Tensor, Tensor | None, Window, int], Tensor]
@@ -92,25 +92,28 @@ def _problem(x: Tensor, out_channels: int, window: Window, groups: int, reductio
 
 
 def _bags_conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
-    return ops.conv(x, weight, bias, groups, *window.args)
+    return derivatives.conv(x, weight, bias, groups, *window.args)
 
 
 def _bags_pool(x: Tensor, window: Window) -> Tensor:
-    return ops.pool(x, *window.args)
+    return derivatives.pool(x, *window.args)
 
 
-def _in_compute_dtype(run: ConvEngine) -> ConvEngine:
+def _like_input(run: ConvEngine) -> ConvEngine:
+    """Let an engine compute in the weights' type, and give the type and memory format of the input."""
+
     def convert(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
-        return run(x.to(weight.dtype), weight, bias, window, groups).to(x.dtype)
+        y = run(x.to(weight.dtype), weight, bias, window, groups)
+        return y.to(x.dtype).contiguous(memory_format=memory_format(x))
 
     return convert
 
 
 CONV_ENGINES: dict[bool, dict[str, ConvEngine]] = {
-    False: {"reference": _in_compute_dtype(reference.conv), "expand": expand.conv, "bags": _bags_conv},
+    False: {"reference": _like_input(reference.conv), "expand": expand.conv, "bags": _bags_conv},
     True: {
-        "reference": _in_compute_dtype(partial(reference.conv, reduction="max")),
-        "maximum": _in_compute_dtype(maximum.conv),
+        "reference": _like_input(partial(reference.conv, reduction="max")),
+        "maximum": _like_input(maximum.conv),
     },
 }
 """Engines that add cells (False) and that take maxima (True), by name."""

@@ -16,6 +16,7 @@ HAS_ONEDNN_LINEAR = torch.backends.mkldnn.is_available() and hasattr(torch.ops.m
 def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return ``left @ right.T + bias``: (m, k), (n, k), (n,) -> (m, n)."""
     if _takes_onednn(left):
+        bias = None if bias is None else bias.contiguous()  # oneDNN reads it without its stride
         return torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
     return left @ right.T if bias is None else torch.addmm(bias, left, right.T)
 

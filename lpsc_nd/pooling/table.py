@@ -10,10 +10,12 @@ from lpsc_nd.pooling.window import Padding
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
-def is_channels_last(x: Tensor) -> bool:
-    """Tell whether a batched tensor is laid out channels last and not also contiguous."""
+def memory_format(x: Tensor) -> torch.memory_format:
+    """Return the format that a batched input's output is to have: channels last if it is, and not also contiguous."""
     layout = CHANNELS_LAST.get(x.ndim)
-    return layout is not None and x.is_contiguous(memory_format=layout) and not x.is_contiguous()
+    if layout is not None and x.is_contiguous(memory_format=layout) and not x.is_contiguous():
+        return layout
+    return torch.contiguous_format
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:

@@ -6,7 +6,7 @@ from hypothesis import given
 from torch.autograd import gradcheck, gradgradcheck
 from torch.library import opcheck
 
-from lpsc_nd import LPSConv1d, LPSConv2d, LPSConv3d, LPSConvNd
+from lpsc_nd import LogPolarPool2d, LPSConv1d, LPSConv2d, LPSConv3d, LPSConvNd
 from lpsc_nd.pooling import bags, ops
 from lpsc_nd.testing import layer_cases
 
@@ -181,3 +181,38 @@ def test_an_exported_program_holds_the_dense_convolution():
     assert any("conv2d" in target for target in targets)
     assert not any("lpsc" in target for target in targets)
     torch.testing.assert_close(program.module()(x), layer(x))
+
+
+@given(case=layer_cases())
+def test_single_precision_equals_double(case):
+    # float32 takes another matrix product than float64
+    single, double = case.layer(torch.float32, engine="bags"), case.layer(torch.float64, engine="reference")
+    double.load_state_dict(single.state_dict())
+    x = case.input(torch.float32)
+    results = []
+    for layer, leaf in ((single, x.clone()), (double, x.double())):
+        leaf.requires_grad_()
+        y = layer(leaf)
+        cotangent = torch.cos(torch.arange(y.numel(), dtype=torch.float64)).view_as(y).to(y.dtype)
+        results.append([y, *torch.autograd.grad(y, [leaf, *layer.parameters()], cotangent)])
+    for ours, exact in zip(*results, strict=True):
+        torch.testing.assert_close(ours.double(), exact, rtol=1e-4, atol=1e-4)
+
+
+def test_forward_mode_and_vmap_of_pooling():
+    pool = LogPolarPool2d(5, padding=2, num_directions=4, growth=3.0, engine="bags")
+    x = torch.randn(3, 2, 6, 6, dtype=torch.float64)
+    direction = x.flip(0)
+    _, tangent = torch.func.jvp(pool, (x,), (direction,))
+    torch.testing.assert_close(tangent, pool(direction))
+    torch.testing.assert_close(torch.func.vmap(pool)(x), pool(x))
+    back = torch.func.vmap(torch.func.grad(lambda image: pool(image).square().sum()))(x)
+    torch.testing.assert_close(back, torch.func.grad(lambda images: pool(images).square().sum())(x))
+
+
+def test_vmap_over_weights_is_an_ensemble():
+    layers = [LPSConv2d(2, 3, 5, num_levels=1, engine="bags", dtype=torch.float64) for _ in range(3)]
+    parameters, _ = torch.func.stack_module_state(layers)
+    x = torch.randn(2, 2, 7, 7, dtype=torch.float64)
+    run = torch.func.vmap(lambda values: torch.func.functional_call(layers[0], values, (x,)))
+    torch.testing.assert_close(run(parameters), torch.stack([layer(x) for layer in layers]))

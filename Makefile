@@ -1,0 +1,44 @@
+# `make demo` and `make test` need nothing but Python 3.10 or newer and make: each sets everything up first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+WORKERS ?= 2
+
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --doctest-modules tests lpsc_nd
+
+.PHONY: help setup demo test test-all lint types figures clean
+
+help:           ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: $(READY) ## make the virtual environment
+
+# Torch goes first and alone: pip would otherwise be free to replace it by another build.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r constraints.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,test,dev]'
+	touch $@
+
+demo: $(READY)  ## train three small networks on digits; table and pictures in demo/
+	$(BIN)/python -m lightning_modules.demo --output demo
+
+test: lint types ## style, types and tests (about three minutes)
+	HYPOTHESIS_PROFILE=ci $(PYTEST) -m "not slow"
+
+test-all: lint types ## the same with many more drawn cases, and the slow tests
+	HYPOTHESIS_PROFILE=thorough $(PYTEST)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+figures: $(READY) ## draw the documentation's figures anew
+	$(BIN)/python docs/figures.py docs/images
+
+clean:          ## remove the virtual environment and everything made here
+	rm -rf $(VENV) demo runs build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,0 +1,207 @@
+"""Derivatives of the bag operators, of any order and in both modes.
+
+Convolution is bilinear in x and W, and the derivatives of its three operators are the three again:
+
+    y  = conv(x, W)           dx = input_grad(gy, W)     dW = weight_grad(x, gy)
+    gx = input_grad(gy, W)    d gy = conv(g, W)          dW = weight_grad(g, gy)
+    gW = weight_grad(x, gy)   dx = input_grad(gy, g)     d gy = conv(x, g)
+
+Pooling and its adjoint are each other's derivative. Only x, gy and W are saved.
+
+Each rule is written once, in an ``autograd.Function``. Eager code calls the functions, which torch.func needs for
+forward mode and vmap; a compiled graph calls the operators, which dynamo keeps whole, and which carry the same rules
+of the reverse mode. Batching rules are in :mod:`lpsc_nd.pooling.vmapping`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from lpsc_nd.pooling import ops
+
+Gradients = tuple[Tensor | None, ...]
+
+
+def conv(x: Tensor, weight: Tensor, bias: Tensor | None, groups: int, *window: Any) -> Tensor:
+    """Pool and mix, differentiably; see :func:`ops.conv`."""
+    return _call(ops.conv, _Conv, x, weight, bias, groups, *window)
+
+
+def input_grad(gy: Tensor, weight: Tensor, input_size: list[int], groups: int, *window: Any) -> Tensor:
+    """Carry an output gradient back, differentiably; see :func:`ops.input_grad`."""
+    return _call(ops.input_grad, _InputGrad, gy, weight, input_size, groups, *window)
+
+
+def weight_grad(x: Tensor, gy: Tensor, groups: int, *window: Any) -> Tensor:
+    """Sum products of output gradient and pooled input, differentiably; see :func:`ops.weight_grad`."""
+    return _call(ops.weight_grad, _WeightGrad, x, gy, groups, *window)
+
+
+def pool(x: Tensor, *window: Any) -> Tensor:
+    """Sum every bag, differentiably; see :func:`ops.pool`."""
+    return _call(ops.pool, _Pool, x, *window)
+
+
+def pool_adjoint(z: Tensor, input_size: list[int], *window: Any) -> Tensor:
+    """Add every bag's value to its cells, differentiably; see :func:`ops.pool_adjoint`."""
+    return _call(ops.pool_adjoint, _PoolAdjoint, z, input_size, *window)
+
+
+def _call(operator: Any, function: type[Function], *arguments: Any) -> Tensor:
+    return operator(*arguments) if torch.compiler.is_compiling() else function.apply(*arguments)
+
+
+class _Conv(Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*arguments: Any) -> Tensor:
+        return ops.conv(*arguments)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        x, weight, bias, ctx.groups, *ctx.window = inputs
+        ctx.has_bias = bias is not None
+        _save(ctx, x, weight)
+
+    @staticmethod
+    def backward(ctx: Any, gy: Tensor) -> Gradients:
+        x, weight = ctx.saved_tensors
+        need_x, need_weight, need_bias, *_ = ctx.needs_input_grad
+        gx = input_grad(gy, weight, list(x.shape[2:]), ctx.groups, *ctx.window) if need_x else None
+        gw = weight_grad(x, gy, ctx.groups, *ctx.window) if need_weight else None
+        gb = gy.sum([0, *range(2, gy.ndim)], dtype=weight.dtype) if ctx.has_bias and need_bias else None
+        return gx, gw, gb, *(None,) * 6
+
+    @staticmethod
+    def jvp(ctx: Any, x_t: Tensor | None, weight_t: Tensor | None, bias_t: Tensor | None, *_: Any) -> Tensor | None:
+        x, weight = ctx.saved_tensors
+        if weight_t is None and bias_t is not None:
+            weight_t = torch.zeros_like(weight)
+        from_weight = None if weight_t is None else conv(x, weight_t, bias_t, ctx.groups, *ctx.window)
+        from_x = None if x_t is None else conv(x_t, weight, None, ctx.groups, *ctx.window)
+        return _add(from_x, from_weight)
+
+
+class _InputGrad(Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*arguments: Any) -> Tensor:
+        return ops.input_grad(*arguments)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        gy, weight, ctx.input_size, ctx.groups, *ctx.window = inputs
+        _save(ctx, gy, weight)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Gradients:
+        gy, weight = ctx.saved_tensors
+        need_gy, need_weight, *_ = ctx.needs_input_grad
+        ggy = conv(g, weight, None, ctx.groups, *ctx.window) if need_gy else None
+        gw = weight_grad(g, gy, ctx.groups, *ctx.window) if need_weight else None
+        return ggy, gw, *(None,) * 7
+
+    @staticmethod
+    def jvp(ctx: Any, gy_t: Tensor | None, weight_t: Tensor | None, *_: Any) -> Tensor | None:
+        gy, weight = ctx.saved_tensors
+        rest = (ctx.input_size, ctx.groups, *ctx.window)
+        from_gy = None if gy_t is None else input_grad(gy_t, weight, *rest)
+        return _add(from_gy, None if weight_t is None else input_grad(gy, weight_t, *rest))
+
+
+class _WeightGrad(Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*arguments: Any) -> Tensor:
+        return ops.weight_grad(*arguments)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        x, gy, ctx.groups, *ctx.window = inputs
+        _save(ctx, x, gy)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Gradients:
+        x, gy = ctx.saved_tensors
+        need_x, need_gy, *_ = ctx.needs_input_grad
+        gx = input_grad(gy, g, list(x.shape[2:]), ctx.groups, *ctx.window) if need_x else None
+        ggy = conv(x, g, None, ctx.groups, *ctx.window) if need_gy else None
+        return gx, ggy, *(None,) * 6
+
+    @staticmethod
+    def jvp(ctx: Any, x_t: Tensor | None, gy_t: Tensor | None, *_: Any) -> Tensor | None:
+        x, gy = ctx.saved_tensors
+        from_x = None if x_t is None else weight_grad(x_t, gy, ctx.groups, *ctx.window)
+        return _add(from_x, None if gy_t is None else weight_grad(x, gy_t, ctx.groups, *ctx.window))
+
+
+class _Pool(Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*arguments: Any) -> Tensor:
+        return ops.pool(*arguments)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        x, *ctx.window = inputs
+        ctx.input_size = list(x.shape[2:])
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Gradients:
+        return pool_adjoint(g, ctx.input_size, *ctx.window), *(None,) * 5
+
+    @staticmethod
+    def jvp(ctx: Any, x_t: Tensor, *_: Any) -> Tensor:
+        return pool(x_t, *ctx.window)
+
+
+class _PoolAdjoint(Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*arguments: Any) -> Tensor:
+        return ops.pool_adjoint(*arguments)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, ctx.input_size, *ctx.window = inputs
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Gradients:
+        return pool(g, *ctx.window), *(None,) * 6
+
+    @staticmethod
+    def jvp(ctx: Any, z_t: Tensor, *_: Any) -> Tensor:
+        return pool_adjoint(z_t, ctx.input_size, *ctx.window)
+
+
+def _save(ctx: Any, *tensors: Tensor) -> None:
+    ctx.save_for_backward(*tensors)
+    ctx.save_for_forward(*tensors)
+
+
+def _add(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    if first is None or second is None:
+        return second if first is None else first
+    return first + second
+
+
+def register() -> None:
+    """Give every bag operator the reverse rule of its function."""
+    faces: tuple[tuple[Any, type[Function]], ...] = (
+        (ops.conv, _Conv),
+        (ops.input_grad, _InputGrad),
+        (ops.weight_grad, _WeightGrad),
+        (ops.pool, _Pool),
+        (ops.pool_adjoint, _PoolAdjoint),
+    )
+    for operator, function in faces:
+        operator.register_autograd(function.backward, setup_context=function.setup_context)
