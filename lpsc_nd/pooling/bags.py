@@ -1,6 +1,6 @@
 """The CPU engine: sums over bags of table rows, tile by tile, each tile going straight into one matrix product.
 
-``F.embedding_bag`` is the vectorised bag sum. A tile's pooled matrix stays in cache and the whole pooled map never
+``torch.embedding_bag`` is the vectorised bag sum. A tile's pooled matrix stays in cache and the whole pooled map never
 exists. The input gradient is the same engine on the reflected stencil; the weight gradient recomputes the tiles.
 Any number of dimensions. Half precision is summed in float32.
 """
@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from lpsc_nd.pooling.mixing import Mixing
+from lpsc_nd.pooling.plan import Step, plan
 from lpsc_nd.pooling.table import compute_dtype, memory_format, padded_table
-from lpsc_nd.pooling.tiles import Bags, Grid, Tile, tile_index, tiles, window_bags
+from lpsc_nd.pooling.tiles import Grid, Tile
 from lpsc_nd.pooling.window import Window
 
 TILE_ELEMENTS = 2**18
@@ -63,7 +62,7 @@ def pool(x: Tensor, window: Window) -> Tensor:
     sites = window.output_size(x.shape[2:])
     pooled = x.new_empty((*x.shape[:2], window.num_bags, math.prod(sites)))
     for tile, block in _pooled_tiles(table, window, sites):
-        images = block.unflatten(0, (tile.images.stop - tile.images.start, -1))  # (b, s, bags, C)
+        images = block.unflatten(0, (_length(tile.images), -1))  # (b, s, bags, C)
         pooled[tile.images, :, :, tile.sites] = images.permute(0, 3, 2, 1)
     return pooled.unflatten(-1, sites)
 
@@ -76,12 +75,10 @@ def pool_adjoint(z: Tensor, window: Window, input_size: list[int]) -> Tensor:
     rows = table.unflatten(-1, (z.shape[1], -1)).transpose(-1, -2).reshape(-1, z.shape[1])  # (cells * bags, C)
     grid = Grid(z.shape[0], tuple(input_size), padded, adjoint.stride)
     x = z.new_empty((*z.shape[:2], math.prod(input_size)))
-    bags = _merged(window_bags(adjoint, padded))
-    steps = tuple(step * adjoint.num_bags for step in grid.site_steps)
-    for tile in tiles(grid, _target(z.shape[1])):
-        block = _sum_bags(rows[tile.first_row * adjoint.num_bags :], bags, tile, steps)
-        images = block.unflatten(0, (tile.images.stop - tile.images.start, -1))  # (b, s, C)
-        x[tile.images, :, tile.sites] = images.transpose(1, 2)
+    for step in plan(adjoint, grid, _target(z.shape[1]), str(z.device), merged=True):
+        block = _sum_bags(rows, step, step.tile.first_row * adjoint.num_bags)
+        images = block.unflatten(0, (_length(step.tile.images), -1))  # (b, s, C)
+        x[step.tile.images, :, step.tile.sites] = images.transpose(1, 2)
     return x.unflatten(-1, tuple(input_size))
 
 
@@ -109,11 +106,8 @@ def _pooled_tiles(table: Tensor, window: Window, sites: tuple[int, ...]) -> Iter
     if 0 in (grid.batch, *grid.sites, window.num_bags, channels):
         return
     rows = table.view(-1, channels)
-    bags = window_bags(window, padded)
-    steps = grid.site_steps
-    for tile in tiles(grid, _target(bags.count * channels)):
-        pooled = _sum_bags(rows[tile.first_row :], bags, tile, steps)
-        yield tile, pooled.view(-1, bags.count, channels)
+    for step in plan(window, grid, _target(window.num_bags * channels), str(table.device)):
+        yield step.tile, _sum_bags(rows, step, step.tile.first_row).view(-1, window.num_bags, channels)
 
 
 def _target(elements_per_site: int) -> int:
@@ -121,14 +115,9 @@ def _target(elements_per_site: int) -> int:
     return min(most, max(fewest, TILE_ELEMENTS // elements_per_site))
 
 
-def _sum_bags(rows: Tensor, bags: Bags, tile: Tile, steps: tuple[int, ...]) -> Tensor:
-    indices, offsets = tile_index(bags, tile.shape, steps)
-    return F.embedding_bag(indices.to(rows.device), rows, offsets.to(rows.device), mode="sum", include_last_offset=True)
+def _sum_bags(rows: Tensor, step: Step, first_row: int) -> Tensor:
+    return torch.embedding_bag(rows[first_row:], step.indices, step.offsets, mode=0, include_last_offset=True)[0]
 
 
-def _merged(bags: Bags) -> Bags:
-    """Return one bag per site that reads, in a table of (cell, bag) rows, each cell at the bag it belongs to."""
-    rows = []
-    for bag, (start, stop) in enumerate(pairwise(bags.indptr)):
-        rows += [row * bags.count + bag for row in bags.rows[start:stop]]
-    return Bags(tuple(rows), (0, len(rows)))
+def _length(part: slice) -> int:
+    return int(part.stop - part.start)

@@ -10,13 +10,6 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-
-import numpy as np
-import torch
-from torch import Tensor
-
-from lpsc_nd.pooling.window import Window
 
 
 @dataclass(frozen=True)
@@ -44,7 +37,14 @@ class Grid:
 
 @dataclass(frozen=True)
 class Tile:
-    """Consecutive sites ``start:stop`` of the images ``images``; ``shape`` counts them per axis, the batch first."""
+    """Consecutive sites of the images ``images``, and what they read of the table.
+
+    Args:
+        shape: sites per axis, the batch first.
+        images: which images.
+        sites: which of their flattened sites.
+        first_row: table row of the first site's first cell.
+    """
 
     shape: tuple[int, ...]
     images: slice
@@ -85,39 +85,3 @@ def _ranges(extents: tuple[int, ...], corner: tuple[int, ...], length: int, cut:
         start = start * extents[axis] + corner[axis]
     behind = math.prod(extents[cut + 1 :])
     return slice(corner[0], corner[0] + 1), slice(start * behind, (start + length) * behind)
-
-
-@dataclass(frozen=True)
-class Bags:
-    """The cells that one site reads, as table rows from its first one: bag b is ``rows[indptr[b]:indptr[b + 1]]``."""
-
-    rows: tuple[int, ...]
-    indptr: tuple[int, ...]
-
-    @property
-    def count(self) -> int:
-        """Number of bags per site."""
-        return len(self.indptr) - 1
-
-
-@lru_cache(maxsize=64)
-def window_bags(window: Window, padded: tuple[int, ...]) -> Bags:
-    """Lay a window's bags on a padded grid."""
-    indptr, cells = window.stencil.bags(center=window.center)
-    coordinates = np.unravel_index(cells, window.stencil.kernel_size)
-    steps = tuple(c * d for c, d in zip(coordinates, window.dilation, strict=True))
-    rows = np.ravel_multi_index(steps, padded)
-    return Bags(tuple(rows.tolist()), tuple(indptr.tolist()))
-
-
-@lru_cache(maxsize=16)
-def tile_index(bags: Bags, shape: tuple[int, ...], steps: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    """Return ``(indices, offsets)`` of ``embedding_bag`` for a tile: sites row-major, all bags of a site together."""
-    local = np.indices(shape).reshape(len(shape), -1)  # (axes, sites)
-    first = np.asarray(steps) @ local
-    rows = np.asarray(bags.rows, dtype=np.int64)
-    indices = (first[:, None] + rows).ravel()
-    starts = np.arange(len(first))[:, None] * len(rows) + np.asarray(bags.indptr[:-1])
-    offsets = np.append(starts.ravel(), indices.size)
-    kind = np.int32 if max(indices.size, indices.max(initial=0)) < 2**31 else np.int64
-    return torch.from_numpy(indices.astype(kind)), torch.from_numpy(offsets.astype(kind))

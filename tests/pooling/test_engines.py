@@ -199,6 +199,8 @@ def test_single_precision_equals_double(case):
         torch.testing.assert_close(ours.double(), exact, rtol=1e-4, atol=1e-4)
 
 
+# torch's own, at the first forward-mode derivative
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
 def test_forward_mode_and_vmap_of_pooling():
     pool = LogPolarPool2d(5, padding=2, num_directions=4, growth=3.0, engine="bags")
     x = torch.randn(3, 2, 6, 6, dtype=torch.float64)
