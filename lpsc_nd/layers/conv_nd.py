@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,22 +13,17 @@ from lpsc_nd import _checks
 from lpsc_nd.functional import check_modes, make_window
 from lpsc_nd.geometry import Convention, Partition, Reduction, Stencil
 from lpsc_nd.geometry._types import IntArray
+from lpsc_nd.layers.dense_twin import Conv, dense_twin, dense_weight
 from lpsc_nd.layers.explanation import Explanation
+from lpsc_nd.layers.initial import draw_parameters, white_gain
 from lpsc_nd.layers.options import LogPolarOptions, choose_partition, warn_of_empty_regions
+from lpsc_nd.layers.whole_state import WholeStateModule
 from lpsc_nd.pooling import execute
 from lpsc_nd.pooling.dispatch import Engine, Problem, choose
-from lpsc_nd.pooling.expand import dense_kernel
 from lpsc_nd.pooling.padding import PaddingMode
-from lpsc_nd.pooling.table import compute_dtype
-
-CONV_CLASSES: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {
-    1: nn.Conv1d,
-    2: nn.Conv2d,
-    3: nn.Conv3d,
-}
 
 
-class LPSConvNd(nn.Module):
+class LPSConvNd(WholeStateModule):
     r"""Convolution with one weight per log-polar region, in any number of dimensions (Eq. 3 of the paper).
 
         y[s] = W0 x[s] + sum_r W_r * mean(x over region r around s) + b
@@ -144,16 +138,8 @@ class LPSConvNd(nn.Module):
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew, uniformly within 1 / sqrt(fan); the class says what the fan is."""
-        fan = self.in_channels // self.groups * self._white_gain()
-        bound = 1 / math.sqrt(fan) if fan > 0 else 0.0
-        for parameter in self.parameters(recurse=False):
-            nn.init.uniform_(parameter, -bound, bound)
-
-    def _white_gain(self) -> float:
-        """Return the variance of all pooled values together, for white input of unit variance."""
-        counts = self.stencil.counts[self.stencil.counts > 0]
-        gains = {"mean": (1 / counts).sum(), "sum": counts.sum(), "max": len(counts)}
-        return float(gains[self.reduction]) + (self.center_weight is not None)
+        gain = white_gain(self.stencil, self.reduction, center=self.center_weight is not None)
+        draw_parameters(self.parameters(recurse=False), self.in_channels // self.groups, gain)
 
     @property
     def stride(self) -> tuple[int, ...]:
@@ -190,40 +176,15 @@ class LPSConvNd(nn.Module):
         Raises:
             ValueError: the reduction is "max", which no kernel expresses.
         """
-        if self.reduction == "max":
-            raise ValueError("reduction 'max' is not linear, so no dense kernel equals this layer")
-        dtype = compute_dtype(self.weight.dtype)
-        folded = execute.fold(self.weight, self.center_weight, self.stencil, self.reduction, dtype)
-        return dense_kernel(folded, self.window).to(self.weight.dtype)
+        return dense_weight(self)
 
-    def to_conv(self) -> nn.Conv1d | nn.Conv2d | nn.Conv3d:
+    def to_conv(self) -> Conv:
         """Return the equal nn.ConvNd, with parameters of its own.
 
         Raises:
             ValueError: PyTorch has no convolution of this many dimensions, or the reduction is "max".
         """
-        if self.ndim not in CONV_CLASSES:
-            raise ValueError(f"to_conv needs 1 to 3 dimensions, as nn.ConvNd has, got {self.ndim}")
-        kernel = self.dense_weight().detach()
-        conv = torch.nn.utils.skip_init(
-            CONV_CLASSES[self.ndim],
-            self.in_channels,
-            self.out_channels,
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.dilation,
-            self.groups,
-            self.bias is not None,
-            self.padding_mode,
-            device=kernel.device,
-            dtype=kernel.dtype,
-        )
-        with torch.no_grad():
-            conv.weight.copy_(kernel)
-            if self.bias is not None and conv.bias is not None:
-                conv.bias.copy_(self.bias)
-        return conv.train(self.training)
+        return dense_twin(self)
 
     def explain(self, input_shape: Sequence[int]) -> Explanation:
         """Say which engine would run an input of this shape, at what predicted cost, and why.
@@ -264,19 +225,6 @@ class LPSConvNd(nn.Module):
         }
         parts += [f"{name}={value!r}" for name, (value, default) in optional.items() if value != default]
         return ", ".join([*parts, f"partition={self.partition!r}"])
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        """Load all parameters of the layer or, if one has another shape, none of them."""
-        wrong = [
-            f"size mismatch for {prefix}{name}: copying a param with shape {tuple(state_dict[prefix + name].shape)} "
-            f"from checkpoint, the shape in current model is {tuple(parameter.shape)}."
-            for name, parameter in self.named_parameters(recurse=False)
-            if prefix + name in state_dict and state_dict[prefix + name].shape != parameter.shape
-        ]
-        if wrong:
-            args[-1].extend(wrong)
-        else:
-            super()._load_from_state_dict(state_dict, prefix, *args)
 
 
 def _check_groups(groups: int, in_channels: int, out_channels: int) -> int:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lpsc_nd import CellPartition, LogPolarPool2d, LPSConv1d, LPSConv2d, LPSConv3d, LPSConvNd
-from lpsc_nd.layers.conv_nd import CONV_CLASSES
+from lpsc_nd.layers.dense_twin import CONV_CLASSES
 from lpsc_nd.testing import (
     LayerCase,
     assert_adjoint,

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lpsc_nd import CellPartition, LPSConv1d, LPSConv2d, LPSConv3d, LPSConvNd
-from lpsc_nd.layers.conv_nd import CONV_CLASSES
+from lpsc_nd.layers.dense_twin import CONV_CLASSES
 
 FACES = {1: LPSConv1d, 2: LPSConv2d, 3: LPSConv3d}
 
