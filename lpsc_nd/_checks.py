@@ -10,6 +10,9 @@ import operator
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 def integer(name: str, value: Any, *, minimum: int) -> int:
     """Return ``value`` as an int of at least ``minimum``; TypeError for 3.0, '3' and True, ValueError if too small."""
@@ -23,6 +26,8 @@ def integer(name: str, value: Any, *, minimum: int) -> int:
 
 def integers(name: str, value: Any, length: int, *, minimum: int) -> tuple[int, ...]:
     """Return one integer per axis, a single one repeated; a tuple of another length is a ValueError."""
+    if length == 0:
+        raise ValueError(f"{name} must have at least one axis, got {value!r}")
     if not _is_sequence(value):
         return (integer(name, value, minimum=minimum),) * length
     if len(value) != length:
@@ -32,9 +37,12 @@ def integers(name: str, value: Any, length: int, *, minimum: int) -> tuple[int, 
 
 def number(name: str, value: Any, *, above: float = -math.inf, minimum: float = -math.inf) -> float:
     """Return ``value`` as a finite float that is > ``above`` and >= ``minimum``."""
-    if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__"):
+    if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__") or _is_sequence(value):
         raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
-    result = float(value)
+    try:
+        result = float(value)
+    except OverflowError as error:
+        raise ValueError(f"{name} must be finite, got an integer too large for a float") from error
     if not math.isfinite(result):
         raise ValueError(f"{name} must be finite, got {result}")
     if result <= above:
@@ -51,6 +59,14 @@ def numbers(name: str, value: Any, length: int, *, above: float = -math.inf) -> 
     if len(value) != length:
         raise ValueError(f"{name} must be one number or a sequence of {length}, got {tuple(value)!r}")
     return tuple(number(f"{name}[{axis}]", entry, above=above) for axis, entry in enumerate(value))
+
+
+def table(name: str, value: Any) -> NDArray[np.float64]:
+    """Return ``value`` as a float64 array; a TypeError or ValueError that names it if it is ragged or not numbers."""
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name} must be an array of numbers with rows of equal length, got {value!r}") from error
 
 
 def choice(name: str, value: Any, allowed: Collection[str]) -> str:

@@ -10,7 +10,7 @@ from lpsc_nd import _checks
 from lpsc_nd.geometry import Reduction, Stencil
 from lpsc_nd.geometry.stencil import REDUCTIONS
 from lpsc_nd.pooling import execute
-from lpsc_nd.pooling.dispatch import ENGINES, Engine
+from lpsc_nd.pooling.dispatch import ENGINES, Engine, check_engine
 from lpsc_nd.pooling.padding import PADDING_MODES, PaddingMode, padding_amounts
 from lpsc_nd.pooling.window import Window
 
@@ -59,9 +59,10 @@ def lps_conv(
     tensor([[1., 2., 3., 4.]])
     """
     window = make_window(stencil, stride, padding, dilation, center=center_weight is not None)
-    groups = _checks.integer("groups", groups, minimum=1)
     check_modes(padding_mode, reduction, engine)
-    _check_weights(weight, center_weight, bias, stencil, groups)
+    check_engine(engine, window, reduction)
+    _check_weights(weight, center_weight, bias, stencil)
+    check_groups(groups, out_channels=weight.shape[0])
     return execute.conv(input, weight, center_weight, bias, window, groups, padding_mode, reduction, engine)
 
 
@@ -94,6 +95,7 @@ def log_polar_pool(
     """
     check_modes(padding_mode, reduction, engine)
     window = make_window(stencil, stride, padding, dilation, center=False)
+    check_engine(engine, window, reduction)
     return execute.pool(input, window, padding_mode, reduction, engine)
 
 
@@ -113,6 +115,16 @@ def make_window(
     return Window(stencil, center, steps, spread, padding_amounts(padding, stencil.kernel_size, steps, spread))
 
 
+def check_groups(groups: int, **channels: int) -> int:
+    """Check that ``groups`` is positive and divides each of the named numbers of channels."""
+    if _checks.integer("groups", groups, minimum=-(2**62)) <= 0:
+        raise ValueError(f"groups must be a positive integer, got {groups}")
+    for name, number in channels.items():
+        if number % groups:
+            raise ValueError(f"{name} must be divisible by groups, got {number} and {groups}")
+    return groups
+
+
 def check_modes(padding_mode: str, reduction: str, engine: str) -> None:
     """Check the arguments that are words."""
     _checks.choice("padding_mode", padding_mode, PADDING_MODES)
@@ -120,16 +132,12 @@ def check_modes(padding_mode: str, reduction: str, engine: str) -> None:
     _checks.choice("engine", engine, ENGINES)
 
 
-def _check_weights(
-    weight: Tensor, center_weight: Tensor | None, bias: Tensor | None, stencil: Stencil, groups: int
-) -> None:
+def _check_weights(weight: Tensor, center_weight: Tensor | None, bias: Tensor | None, stencil: Stencil) -> None:
     if weight.ndim != 3 or weight.shape[-1] != stencil.num_regions:
         raise RuntimeError(
             f"Expected weight of size [out_channels, in_channels / groups, {stencil.num_regions}], "
             f"but got weight of size {_checks.shape_text(weight.shape)}"
         )
-    if weight.shape[0] % groups:
-        raise ValueError(f"out_channels must be divisible by groups, got {weight.shape[0]} and {groups}")
     if center_weight is not None and center_weight.shape != weight.shape[:2]:
         raise RuntimeError(
             f"Expected center_weight of size {_checks.shape_text(weight.shape[:2])}, "

@@ -126,7 +126,7 @@ def check_directions(ndim: int, num_directions: Any) -> DirectionSpec:
     """
     if _is_table(num_directions):
         return _check_vectors(ndim, num_directions)
-    if isinstance(num_directions, Sequence) and not isinstance(num_directions, (str, bytes)):
+    if not isinstance(num_directions, (str, bytes)) and np.ndim(num_directions) == 1:
         return _check_bands(ndim, tuple(num_directions))
     count = _checks.integer("num_directions", num_directions, minimum=1)
     if ndim == 1 and count > 2:
@@ -168,9 +168,11 @@ def _check_bands(ndim: int, counts: tuple[Any, ...]) -> DirectionSpec:
 
 
 def _check_vectors(ndim: int, vectors: ArrayLike) -> tuple[tuple[float, ...], ...]:
-    table = np.asarray(vectors, dtype=np.float64)
+    table = _checks.table("num_directions", vectors)
     if table.ndim != 2 or table.shape[1] != ndim or len(table) == 0:
         raise ValueError(f"num_directions as vectors must have shape (n, {ndim}) with n >= 1, got {table.shape}")
     if not np.allclose(np.linalg.norm(table, axis=1), 1.0, atol=1e-6):
-        raise ValueError("num_directions as vectors must hold unit vectors; divide each row by its length")
+        raise ValueError(
+            f"num_directions as vectors must hold unit vectors, got {table.tolist()}; divide each row by its length"
+        )
     return tuple(tuple(float(entry) for entry in row) for row in table)

@@ -22,7 +22,7 @@ def check_rotation(ndim: int, rotation: Any) -> Matrix | None:
     """
     if rotation is None:
         return None
-    matrix = np.asarray(rotation, dtype=np.float64)
+    matrix = _checks.table("rotation", rotation)
     if matrix.shape != (ndim, ndim):
         raise ValueError(f"rotation must have shape ({ndim}, {ndim}), got {matrix.shape}")
     if not np.isfinite(matrix).all() or not np.allclose(matrix @ matrix.T, np.eye(ndim), atol=1e-6):

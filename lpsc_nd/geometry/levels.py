@@ -10,12 +10,11 @@ limits can pass the radius R: "paper" then cuts the field at max(R, R_1), the ot
 
 from __future__ import annotations
 
-import math
 from typing import Literal, get_args
 
 import numpy as np
 
-from lpsc_nd.geometry._types import FloatArray, IntArray
+from lpsc_nd.geometry._types import BoolArray, FloatArray, IntArray
 
 Convention = Literal["paper", "official", "literal"]
 CONVENTIONS: tuple[str, ...] = get_args(Convention)
@@ -28,23 +27,24 @@ def squared_limits(
     radius: float, num_levels: int, growth: float, minimum: float, convention: Convention
 ) -> tuple[float, ...]:
     """Return the squared outer radius of every level, innermost first."""
-    step = growth if convention == "literal" else growth**2
-    with np.errstate(over="ignore"):
-        powers = np.exp(math.log(step) * np.arange(num_levels))
-        first = max(minimum**2, float(radius**2 / powers[-1]))
-        limits = first * powers
+    outwards = np.arange(num_levels, dtype=np.float64)
+    with np.errstate(over="ignore", under="ignore"):
+        step = np.float64(growth) if convention == "literal" else np.square(np.float64(growth))
+        limits = np.square(np.float64(radius)) * step ** -outwards[::-1]
+        if minimum**2 > limits[0]:
+            limits = minimum**2 * step**outwards
     if convention == "paper":
-        limits = np.minimum(limits, max(radius**2, first))
+        limits = np.minimum(limits, max(radius**2, limits[0]))
     return tuple(float(limit) for limit in limits)
 
 
-def levels(squared: FloatArray, limits: tuple[float, ...], convention: Convention) -> IntArray:
-    """Return the level of each squared distance, from 1; 0 where there is none."""
+def levels(squared: FloatArray, center: BoolArray, limits: tuple[float, ...], convention: Convention) -> IntArray:
+    """Return the level of each squared distance, from 1; 0 where there is none. ``center`` marks the offset zero."""
     if convention == "literal":
         level = np.searchsorted(np.asarray(limits) * (1 - RELATIVE_TOLERANCE), squared, side="right") + 1
     else:
         level = np.searchsorted(np.asarray(limits) * (1 + RELATIVE_TOLERANCE), squared, side="left") + 1
     if convention == "official":
         return np.minimum(level, len(limits)).astype(np.int64)
-    inside = (level <= len(limits)) & (squared > 0)
+    inside = (level <= len(limits)) & ~center
     return np.where(inside, level, 0).astype(np.int64)

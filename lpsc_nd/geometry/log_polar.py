@@ -87,13 +87,20 @@ class LogPolarPartition:
 
     def _check_shape(self) -> None:
         if self.eccentricity != 1.0 and self.ndim != 2:
-            raise ValueError(f"eccentricity is height / width in 2-D; in {self.ndim}-D give axes, one length per axis")
+            raise ValueError(
+                f"eccentricity is height / width in 2-D, got {self.eccentricity:g} in {self.ndim}-D; "
+                f"give axes instead, one length per axis"
+            )
         if self.eccentricity != 1.0 and self.axes is not None:
-            raise ValueError("eccentricity and axes both shape the field; give one of them")
+            raise ValueError(
+                f"eccentricity and axes both shape the field, got {self.eccentricity:g} and {self.axes}; give one"
+            )
         if self.angle != 0.0 and self.ndim == 1:
             raise ValueError(f"angle needs at least two axes, got angle {self.angle:g} in 1-D")
         if self.angle != 0.0 and self.rotation is not None:
-            raise ValueError("angle and rotation both turn the field; give one of them")
+            raise ValueError(
+                f"angle and rotation both turn the field, got {self.angle:g} and a matrix; give one of them"
+            )
 
     @classmethod
     def for_grid(
@@ -115,15 +122,16 @@ class LogPolarPartition:
 
         The radius is half the longest side, (k - 1) / 2 cells, ``axes`` the half-sides of the window (a rectangular
         window gets the inscribed ellipse, a cubic one the ball), and ``min_inner_radius`` sqrt(n) cells, n being the
-        number of axes along which the window extends, so that the 3^n - 1 neighbours are in the first level.
+        number of axes along which the window extends. On a window of equally many cells along each of them the first
+        level so holds all 3^n - 1 neighbours.
 
         Args:
             kernel_size: window size per axis; an integer means a square window if the other arguments fit 2-D.
             num_levels: number of distance levels.
             num_directions: as in the class.
             growth: ratio of successive radii.
-            spacing: size of a cell per axis (anisotropic voxels); all lengths are then in this unit, and a cell of
-                ``min_inner_radius`` is the smallest spacing.
+            spacing: size of a cell per axis (anisotropic voxels); all lengths are then in this unit. A cell of
+                ``min_inner_radius`` is the shortest one as the field measures distance, radius * spacing / axes.
             convention: as in the class.
             eccentricity: height / width of the largest such ellipse inside a 2-D window; 1 keeps the inscribed one.
             angle: as in the class.
@@ -143,12 +151,13 @@ class LogPolarPartition:
         half = [(k - 1) / 2 * s for k, s in zip(size, cell, strict=True)]
         if max(half) == 0:
             raise ValueError(f"kernel_size {size} has no cells around its centre; use a 1x1 convolution instead")
-        if min_inner_radius is None:
-            extended = [s for k, s in zip(size, cell, strict=True) if k > 1]
-            min_inner_radius = math.sqrt(len(extended)) * min(extended)
         if axes is None:
             axes = _inscribed_axes(half, _checks.number("eccentricity", eccentricity, above=0.0))
             eccentricity = 1.0
+        semi_axes = _checks.numbers("axes", axes, ndim, above=0.0)
+        if min_inner_radius is None:
+            lengths = [max(half) * s / a for k, s, a in zip(size, cell, semi_axes, strict=True) if k > 1]
+            min_inner_radius = math.sqrt(len(lengths)) * min(lengths)
         return cls(
             ndim,
             max(half),
@@ -158,7 +167,7 @@ class LogPolarPartition:
             convention=convention,
             eccentricity=eccentricity,
             angle=angle,
-            axes=tuple(axes),
+            axes=semi_axes,
             rotation=rotation,  # type: ignore[arg-type]
             min_inner_radius=min_inner_radius,
         )
@@ -191,9 +200,13 @@ class LogPolarPartition:
             ValueError: another last axis than ndim, or an offset that is NaN or infinite.
         """
         array = check_offsets(offsets, self.ndim)
-        local = array.reshape(-1, self.ndim) @ self._frame
-        scaled = local * (self.radius / self._semi_axes)
-        level = levels.levels(np.square(scaled).sum(axis=1), self._squared_limits, self.convention)
+        flat = array.reshape(-1, self.ndim)
+        largest = np.abs(flat).max(axis=1, initial=0.0)
+        center = largest == 0
+        local = flat / np.where(center, 1.0, largest)[:, None] @ self._frame  # no overflow, however long the offset
+        with np.errstate(over="ignore", under="ignore"):
+            distance = largest * np.linalg.norm(local * (self.radius / self._semi_axes), axis=1)
+            level = levels.levels(np.square(distance), center, self._squared_limits, self.convention)
         sector = self.directions.sectors(local)
         region = np.where(level > 0, (level - 1) * self.directions.count + sector + 1, 0)
         return region.reshape(array.shape[:-1])

@@ -244,5 +244,7 @@ def _from_codes(codes: np.ndarray[Any, Any], num_regions: int) -> Stencil:
         raise TypeError(f"region codes must be integers, got {codes.dtype}")
     if codes.min() < 0 or codes.max() > num_regions:
         raise ValueError(f"region codes must be in 0..{num_regions}, got {codes.min()}..{codes.max()}")
+    if num_regions > np.iinfo(np.int32).max:
+        raise ValueError(f"num_regions must be at most {np.iinfo(np.int32).max}, got {num_regions} region codes")
     size = tuple(codes.shape)
     return Stencil(size, num_regions, tuple((k - 1) // 2 for k in size), codes.astype("<i4").tobytes())

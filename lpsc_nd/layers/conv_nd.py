@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from lpsc_nd import _checks
-from lpsc_nd.functional import check_modes, make_window
+from lpsc_nd.functional import check_groups, check_modes, make_window
 from lpsc_nd.geometry import Convention, Partition, Reduction, Stencil
 from lpsc_nd.geometry._types import IntArray
 from lpsc_nd.layers.dense_twin import Conv, dense_twin, dense_weight
@@ -19,7 +19,7 @@ from lpsc_nd.layers.initial import draw_parameters, white_gain
 from lpsc_nd.layers.options import LogPolarOptions, choose_partition, warn_of_empty_regions
 from lpsc_nd.layers.whole_state import WholeStateModule
 from lpsc_nd.pooling import execute
-from lpsc_nd.pooling.dispatch import Engine, Problem, choose
+from lpsc_nd.pooling.dispatch import Engine, Problem, check_engine, choose
 from lpsc_nd.pooling.padding import PaddingMode
 
 
@@ -108,19 +108,20 @@ class LPSConvNd(WholeStateModule):
         self.ndim = _checks.integer("ndim", ndim, minimum=1)
         self.in_channels = _checks.integer("in_channels", in_channels, minimum=1)
         self.out_channels = _checks.integer("out_channels", out_channels, minimum=1)
-        self.groups = _check_groups(groups, self.in_channels, self.out_channels)
+        self.groups = check_groups(groups, in_channels=self.in_channels, out_channels=self.out_channels)
         self.kernel_size = _checks.integers("kernel_size", kernel_size, self.ndim, minimum=1)
         check_modes(padding_mode, reduction, engine)
         options = LogPolarOptions(num_levels, num_directions, growth, eccentricity, angle, convention)
         self.partition = choose_partition(options, partition, self.kernel_size, spacing)
         self.stencil = Stencil.build(self.partition, self.kernel_size, spacing=spacing)
         self.window = make_window(self.stencil, stride, padding, dilation, center=center)
+        check_engine(engine, self.window, reduction)
         self.padding = padding if isinstance(padding, str) else tuple(before for before, _ in self.window.padding)
         self.spacing = spacing
         self.padding_mode: PaddingMode = padding_mode
         self.reduction: Reduction = reduction
         self.engine: Engine = engine
-        warn_of_empty_regions(self.stencil, stacklevel=3)
+        warn_of_empty_regions(self.stencil)
         self._make_parameters(center, bias, device, dtype)
 
     def _make_parameters(
@@ -225,12 +226,3 @@ class LPSConvNd(WholeStateModule):
         }
         parts += [f"{name}={value!r}" for name, (value, default) in optional.items() if value != default]
         return ", ".join([*parts, f"partition={self.partition!r}"])
-
-
-def _check_groups(groups: int, in_channels: int, out_channels: int) -> int:
-    if _checks.integer("groups", groups, minimum=-(2**62)) <= 0:
-        raise ValueError(f"groups must be a positive integer, got {groups}")
-    for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
-        if channels % groups:
-            raise ValueError(f"{name} must be divisible by groups, got {channels} and {groups}")
-    return groups

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from inspect import currentframe
 from typing import Any
 
 import numpy as np
@@ -75,16 +76,24 @@ def choose_partition(
     return partition
 
 
-def warn_of_empty_regions(stencil: Stencil, stacklevel: int) -> None:
-    """Say once which regions hold no cell of the window."""
+def warn_of_empty_regions(stencil: Stencil) -> None:
+    """Say once which regions hold no cell of the window, at the line outside this package that built the layer."""
     if stencil.empty_regions:
         warnings.warn(
             f"{len(stencil.empty_regions)} of {stencil.num_regions} regions are empty on a window of "
             f"{stencil.kernel_size}: {_shortened(stencil.empty_regions)}. Their weights get no gradient; "
             f"a larger window, fewer levels or fewer directions avoid that.",
             UserWarning,
-            stacklevel=stacklevel + 1,
+            stacklevel=_levels_up_to_the_user(),
         )
+
+
+def _levels_up_to_the_user() -> int:
+    package = __name__.partition(".")[0]
+    level, frame = 1, currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        level, frame = level + 1, frame.f_back
+    return level - 1
 
 
 def _shortened(regions: tuple[int, ...]) -> str:

@@ -15,7 +15,7 @@ from lpsc_nd.geometry import Convention, Partition, Reduction, Stencil, map_layo
 from lpsc_nd.geometry._types import IntArray
 from lpsc_nd.layers.options import LogPolarOptions, choose_partition, warn_of_empty_regions
 from lpsc_nd.pooling import execute
-from lpsc_nd.pooling.dispatch import Engine
+from lpsc_nd.pooling.dispatch import Engine, check_engine
 from lpsc_nd.pooling.padding import PaddingMode
 
 Layout = Literal["regions", "map"]
@@ -75,12 +75,13 @@ class LogPolarPoolNd(nn.Module):
         self.partition = choose_partition(options, partition, self.kernel_size, spacing)
         self.stencil = Stencil.build(self.partition, self.kernel_size, spacing=spacing)
         self.window = make_window(self.stencil, stride, padding, dilation, center=False)
+        check_engine(engine, self.window, reduction)
         self.padding_mode: PaddingMode = padding_mode
         self.reduction: Reduction = reduction
         self.engine: Engine = engine
         self.layout = _checks.choice("layout", layout, get_args(Layout))
         self._tile = map_layout(self.partition) if layout == "map" else None
-        warn_of_empty_regions(self.stencil, stacklevel=3)
+        warn_of_empty_regions(self.stencil)
 
     @property
     def mask(self) -> IntArray:

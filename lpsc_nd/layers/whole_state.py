@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class WholeStateModule(nn.Module):
@@ -15,7 +15,7 @@ class WholeStateModule(nn.Module):
             f"size mismatch for {prefix}{name}: copying a param with shape {tuple(state_dict[prefix + name].shape)} "
             f"from checkpoint, the shape in current model is {tuple(parameter.shape)}."
             for name, parameter in self.named_parameters(recurse=False)
-            if prefix + name in state_dict and state_dict[prefix + name].shape != parameter.shape
+            if isinstance(state_dict.get(prefix + name), Tensor) and state_dict[prefix + name].shape != parameter.shape
         ]
         if wrong:
             args[-1].extend(wrong)  # error messages, from which load_state_dict makes its RuntimeError

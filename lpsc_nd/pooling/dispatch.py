@@ -67,20 +67,27 @@ def choose(problem: Problem, engine: Engine = "auto") -> Choice:
     """Choose an engine, or check the one that is asked for.
 
     Raises:
-        ValueError: an unknown engine, or one that cannot do this.
+        ValueError: an engine that cannot do this.
     """
-    if engine not in ENGINES:
-        raise ValueError(f"engine must be one of {', '.join(map(repr, ENGINES))}, got {engine!r}")
     if engine != "auto":
-        obstacle = _OBSTACLES[engine](problem)
-        if obstacle:
-            raise ValueError(f"engine {engine!r} cannot run this: {obstacle}")
+        check_engine(engine, problem.window, problem.reduction)
         return Choice(engine, "asked for by name")
     if problem.reduction == "max":
         return Choice("maximum", "the only engine besides the reference that takes maxima")
     if torch.compiler.is_exporting() and problem.window.ndim in CONVOLUTIONS:
         return Choice("expand", "an exported graph holds PyTorch's own convolution")
     return _choose_sum(problem)
+
+
+def check_engine(engine: Engine, window: Window, reduction: Reduction) -> None:
+    """Refuse an engine that cannot do this on any input.
+
+    Raises:
+        ValueError: with the reason.
+    """
+    obstacle = None if engine == "auto" else _OBSTACLES[engine](window, reduction)
+    if obstacle:
+        raise ValueError(f"engine {engine!r} cannot run this: {obstacle}")
 
 
 def _choose_sum(problem: Problem) -> Choice:
@@ -109,24 +116,24 @@ def _bags_cost(problem: Problem) -> float:
     return BAGS_OVERHEAD + added / POOL_RATE + mixed / PRODUCT_RATE
 
 
-def _cannot_expand(problem: Problem) -> str | None:
-    if problem.reduction == "max":
+def _cannot_expand(window: Window, reduction: Reduction) -> str | None:
+    if reduction == "max":
         return "no dense kernel expresses a maximum"
-    if problem.window.ndim not in CONVOLUTIONS:
-        return f"PyTorch has no {problem.window.ndim}-D convolution"
+    if window.ndim not in CONVOLUTIONS:
+        return f"PyTorch has no {window.ndim}-D convolution"
     return None
 
 
-def _cannot_sum_bags(problem: Problem) -> str | None:
-    return "it sums, and the reduction is 'max'" if problem.reduction == "max" else None
+def _cannot_sum_bags(window: Window, reduction: Reduction) -> str | None:
+    return "it sums, and the reduction is 'max'" if reduction == "max" else None
 
 
-def _cannot_take_maximum(problem: Problem) -> str | None:
-    return None if problem.reduction == "max" else f"it takes maxima, and the reduction is {problem.reduction!r}"
+def _cannot_take_maximum(window: Window, reduction: Reduction) -> str | None:
+    return None if reduction == "max" else f"it takes maxima, and the reduction is {reduction!r}"
 
 
-_OBSTACLES: dict[str, Callable[[Problem], str | None]] = {
-    "reference": lambda problem: None,
+_OBSTACLES: dict[str, Callable[[Window, Reduction], str | None]] = {
+    "reference": lambda window, reduction: None,
     "expand": _cannot_expand,
     "bags": _cannot_sum_bags,
     "maximum": _cannot_take_maximum,

@@ -33,9 +33,9 @@ def conv(
     engine: Engine,
 ) -> Tensor:
     """Run a layer: ([B,] C, *in), (C', C / groups, R) -> ([B,] C', *out); see ``functional.lps_conv``."""
-    autocast = torch.amp.is_autocast_available(x.device.type) and torch.is_autocast_enabled(x.device.type)
     inputs.check_rank(x, window.ndim)
-    inputs.check_kind(x, weight, autocast=autocast)
+    autocast = torch.amp.is_autocast_available(x.device.type) and torch.is_autocast_enabled(x.device.type)
+    inputs.check_kind(x, autocast=autocast, weight=weight, center_weight=center_weight, bias=bias)
     batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
     inputs.check_channels(batched, weight, groups)
     batched, window = _pad(batched, window, padding_mode)
@@ -52,7 +52,7 @@ def conv(
 def pool(x: Tensor, window: Window, padding_mode: PaddingMode, reduction: Reduction, engine: Engine) -> Tensor:
     """Pool every region: ([B,] C, *in) -> ([B,] C, R, *out); see ``functional.log_polar_pool``."""
     inputs.check_rank(x, window.ndim)
-    inputs.check_kind(x, x, autocast=False)
+    inputs.check_kind(x, autocast=False)
     batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
     batched, window = _pad(batched, window, padding_mode)
     problem = _problem(batched, batched.shape[1] * window.num_bags, window, batched.shape[1], reduction)

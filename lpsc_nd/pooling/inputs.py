@@ -11,6 +11,8 @@ from lpsc_nd.pooling.window import Window
 
 def check_rank(x: Tensor, ndim: int) -> None:
     """Refuse an input that is neither (C, *size) nor (B, C, *size)."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"input must be a Tensor, got {type(x).__name__}")
     if x.ndim not in (ndim + 1, ndim + 2):
         raise RuntimeError(
             f"Expected {ndim + 1}D (unbatched) or {ndim + 2}D (batched) input to a {ndim}-D layer, "
@@ -28,14 +30,19 @@ def check_channels(x: Tensor, weight: Tensor, groups: int) -> None:
         )
 
 
-def check_kind(x: Tensor, weight: Tensor, *, autocast: bool) -> None:
-    """Refuse an input of another device, or (outside autocast) of another dtype, than the weight."""
-    if x.device != weight.device:
-        raise RuntimeError(f"Input is on {x.device} and weight on {weight.device}; both should be on the same device")
+def check_kind(x: Tensor, *, autocast: bool, **parameters: Tensor | None) -> None:
+    """Refuse an input that is no floating-point tensor, or of another device or (outside autocast) dtype than these."""
     if not x.is_floating_point():
         raise RuntimeError(f"Input type ({x.dtype}) should be a floating-point type")
-    if x.dtype != weight.dtype and not autocast:
-        raise RuntimeError(f"Input type ({x.dtype}) and weight type ({weight.dtype}) should be the same")
+    for name, parameter in parameters.items():
+        if parameter is None:
+            continue
+        if x.device != parameter.device:
+            raise RuntimeError(
+                f"Input is on {x.device} and {name} on {parameter.device}; both should be on the same device"
+            )
+        if x.dtype != parameter.dtype and not autocast:
+            raise RuntimeError(f"Input type ({x.dtype}) and {name} type ({parameter.dtype}) should be the same")
 
 
 def check_fits(size: torch.Size, window: Window) -> None:

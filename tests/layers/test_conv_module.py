@@ -171,9 +171,10 @@ def test_explain_refuses_a_shape_that_does_not_fit(shape):
 
 
 def test_forced_engine_that_cannot_run_says_why():
-    layer = LPSConv2d(1, 1, 5, reduction="max", engine="bags", num_levels=1)
     with pytest.raises(ValueError, match=r"engine 'bags' cannot run this: it sums"):
-        layer(torch.zeros(1, 1, 8, 8))
+        LPSConv2d(1, 1, 5, reduction="max", engine="bags", num_levels=1)
+    with pytest.raises(ValueError, match=r"engine 'expand' cannot run this: PyTorch has no 4-D convolution"):
+        LPSConvNd(4, 1, 1, 3, engine="expand", num_levels=1, num_directions=(1, 1, 2))
 
 
 def test_repr_tells_what_differs_from_the_defaults():
@@ -204,6 +205,13 @@ def test_spacing_makes_regions_round_in_physical_units():
     assert layer.partition.radius == 4.0
     assert layer.partition.axes == (4.0, 4.0, 4.0)
     assert layer.mask[0, 4, 4] == layer.partition.region([[-4.0, 0.0, 0.0]])[0]
+
+
+@pytest.mark.parametrize("make", [lambda: LPSConv2d(1, 1, 3), lambda: LPSConvNd(2, 1, 1, 3)])
+def test_the_warning_of_empty_regions_points_at_the_user(make):
+    with pytest.warns(UserWarning, match="regions are empty") as caught:
+        make()
+    assert caught[0].filename == __file__
 
 
 def test_only_parameters_that_matter_get_gradients():
