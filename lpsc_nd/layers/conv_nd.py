@@ -13,7 +13,7 @@ from lpsc_nd import _checks
 from lpsc_nd.functional import check_groups, check_modes, make_window
 from lpsc_nd.geometry import Convention, Partition, Reduction, Stencil
 from lpsc_nd.geometry._types import IntArray
-from lpsc_nd.layers.dense_twin import Conv, dense_twin, dense_weight
+from lpsc_nd.layers.dense_twin import Conv, dense_conv, dense_weight
 from lpsc_nd.layers.explanation import Explanation
 from lpsc_nd.layers.initial import draw_parameters, white_gain
 from lpsc_nd.layers.options import LogPolarOptions, choose_partition, warn_of_empty_regions
@@ -177,7 +177,7 @@ class LPSConvNd(WholeStateModule):
         Raises:
             ValueError: the reduction is "max", which no kernel expresses.
         """
-        return dense_weight(self)
+        return dense_weight(self.weight, self.center_weight, self.window, self.reduction)
 
     def to_conv(self) -> Conv:
         """Return the equal nn.ConvNd, with parameters of its own.
@@ -185,7 +185,9 @@ class LPSConvNd(WholeStateModule):
         Raises:
             ValueError: PyTorch has no convolution of this many dimensions, or the reduction is "max".
         """
-        return dense_twin(self)
+        kernel = self.dense_weight()
+        conv = dense_conv(kernel, self.bias, self.window, self.padding, self.groups, self.padding_mode)
+        return conv.train(self.training)
 
     def explain(self, input_shape: Sequence[int]) -> Explanation:
         """Say which engine would run an input of this shape, at what predicted cost, and why.

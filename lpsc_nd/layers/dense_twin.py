@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
+from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling.execute import fold
 from lpsc_nd.pooling.expand import dense_kernel
+from lpsc_nd.pooling.padding import PaddingMode
 from lpsc_nd.pooling.table import compute_dtype
-
-if TYPE_CHECKING:
-    from lpsc_nd.layers.conv_nd import LPSConvNd
+from lpsc_nd.pooling.window import Window
 
 Conv = nn.Conv1d | nn.Conv2d | nn.Conv3d
 
@@ -23,44 +21,49 @@ CONV_CLASSES: dict[int, type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]] = {
 }
 
 
-def dense_weight(layer: LPSConvNd) -> Tensor:
-    """Return the layer's dense kernel (C', C / groups, *kernel_size), differentiable in its weights.
+def dense_weight(weight: Tensor, center_weight: Tensor | None, window: Window, reduction: Reduction) -> Tensor:
+    """Return the dense kernel (C', C / groups, *kernel_size) of region weights, differentiable in them.
 
     Raises:
         ValueError: the reduction is "max", which no kernel expresses.
     """
-    if layer.reduction == "max":
+    if reduction == "max":
         raise ValueError("reduction 'max' is not linear, so no dense kernel equals this layer")
-    dtype = compute_dtype(layer.weight.dtype)
-    folded = fold(layer.weight, layer.center_weight, layer.stencil, layer.reduction, dtype)
-    return dense_kernel(folded, layer.window).to(layer.weight.dtype)
+    folded = fold(weight, center_weight, window.stencil, reduction, compute_dtype(weight.dtype))
+    return dense_kernel(folded, window).to(weight.dtype)
 
 
-def dense_twin(layer: LPSConvNd) -> Conv:
-    """Return the equal nn.ConvNd, with parameters of its own.
+def dense_conv(
+    kernel: Tensor,
+    bias: Tensor | None,
+    window: Window,
+    padding: str | tuple[int, ...],
+    groups: int,
+    padding_mode: PaddingMode,
+) -> Conv:
+    """Return the nn.ConvNd with these weights, copied; no random number is drawn.
 
     Raises:
-        ValueError: PyTorch has no convolution of this many dimensions, or the reduction is "max".
+        ValueError: PyTorch has no convolution of this many dimensions.
     """
-    if layer.ndim not in CONV_CLASSES:
-        raise ValueError(f"to_conv needs 1 to 3 dimensions, as nn.ConvNd has, got {layer.ndim}")
-    kernel = dense_weight(layer).detach()
+    if window.ndim not in CONV_CLASSES:
+        raise ValueError(f"to_conv needs 1 to 3 dimensions, as nn.ConvNd has, got {window.ndim}")
     conv = torch.nn.utils.skip_init(
-        CONV_CLASSES[layer.ndim],
-        layer.in_channels,
-        layer.out_channels,
-        layer.kernel_size,
-        layer.stride,
-        layer.padding,
-        layer.dilation,
-        layer.groups,
-        layer.bias is not None,
-        layer.padding_mode,
+        CONV_CLASSES[window.ndim],
+        kernel.shape[1] * groups,
+        kernel.shape[0],
+        window.stencil.kernel_size,
+        window.stride,
+        padding,
+        window.dilation,
+        groups,
+        bias is not None,
+        padding_mode,
         device=kernel.device,
         dtype=kernel.dtype,
     )
     with torch.no_grad():
         conv.weight.copy_(kernel)
-        if layer.bias is not None and conv.bias is not None:
-            conv.bias.copy_(layer.bias)
-    return conv.train(layer.training)
+        if bias is not None and conv.bias is not None:
+            conv.bias.copy_(bias)
+    return conv
