@@ -14,110 +14,137 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.pooling.mixing import Mixing
-from lpsc_nd.pooling.plan import Step, plan
-from lpsc_nd.pooling.table import compute_dtype, memory_format, padded_table
-from lpsc_nd.pooling.tiles import Grid, Tile
+from lpsc_nd.pooling.plan import Step, plan, tile_index, window_rows
+from lpsc_nd.pooling.table import compute_dtype, double, fill_table, memory_format, spread_size
+from lpsc_nd.pooling.tiles import Grid, tiles
 from lpsc_nd.pooling.window import Window
-
-TILE_ELEMENTS = 2**19
-"""Elements of a tile's pooled matrix: two MiB in float32, where cache misses and the calls per tile balance."""
-
-TILE_SITES = (64, 2048)
-"""Fewest and most sites of a tile, whatever their elements."""
 
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
     """Pool and mix: (B, C, *in), (C', C / groups, bags) in the compute type -> (B, C', *out) in the type of ``x``."""
-    table = padded_table(x, window.padding, (1,) * window.ndim, weight.dtype)
     y = empty_sites(x, weight.shape[0], window.output_size(x.shape[2:]))
-    _conv_table(table, weight, bias, window, groups, y)
+    mixing = Mixing(weight.shape[0], x.shape[1], window.num_bags, groups)
+    matrix, sites = mixing.to_matrix(weight), by_site(y)
+    for step, pooled in pooled_tiles(x, window, (1,) * window.ndim):
+        mixing.store(sites[step.images, step.sites], pooled, matrix, bias)
     return y
 
 
 def input_grad(gy: Tensor, weight: Tensor, window: Window, groups: int, input_size: list[int]) -> Tensor:
     """Carry an output gradient back: (B, C', *out), (C', C / groups, bags) -> (B, C, *in)."""
-    adjoint = window.adjoint(input_size)
-    table = padded_table(gy, adjoint.padding, window.stride, weight.dtype)
-    grouped = weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)  # (C, C' / groups, bags)
-    gx = empty_sites(gy, grouped.shape[0], tuple(input_size))
-    _conv_table(table, grouped, None, adjoint, groups, gx)
+    gx = empty_sites(gy, weight.shape[1] * groups, tuple(input_size))
+    mixing = Mixing(gx.shape[1], gy.shape[1], window.num_bags, groups)
+    matrix, cells = mixing.to_matrix(exchanged(weight, groups)), by_site(gx)
+    for step, pooled in pooled_tiles(gy, window.adjoint(input_size), window.stride):
+        mixing.store(cells[step.images, step.sites], pooled, matrix, None)
     return gx
 
 
 def weight_grad(x: Tensor, gy: Tensor, window: Window, groups: int) -> Tensor:
-    """Return sum over sites of gy times the pooled input: (C', C / groups, bags), in the compute type."""
+    """Return the sum over sites of gy times the pooled input: (C', C / groups, bags), in the compute type."""
     dtype = compute_dtype(x.dtype)
-    table = padded_table(x, window.padding, (1,) * window.ndim, dtype)
     mixing = Mixing(gy.shape[1], x.shape[1], window.num_bags, groups)
-    total = mixing.zeros(dtype, x.device)
-    sites = gy.flatten(2).transpose(1, 2)  # (B, sites, C')
-    for tile, pooled in _pooled_tiles(table, window, gy.shape[2:]):
-        mixing.accumulate(total, pooled, sites[tile.images, tile.sites].flatten(0, 1).to(dtype))
+    total, sites = mixing.zeros(dtype, x.device), by_site(gy)
+    for step, pooled in pooled_tiles(x, window, (1,) * window.ndim):
+        mixing.accumulate(total, pooled, sites[step.images, step.sites])
     return mixing.to_weight(total)
+
+
+def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: int) -> tuple[Tensor, Tensor]:
+    """Return input and weight gradient of a stride of 1 from one pooling of the output gradient.
+
+    Pooled through the reflected stencil, gy times the weights is the input gradient, and times x it is the weight
+    gradient: sum_s gy[s] pool(x)[s] = sum_p pool^T(gy)[p] x[p].
+    """
+    gx = empty_sites(gy, x.shape[1], tuple(x.shape[2:]))
+    mixing = Mixing(gx.shape[1], gy.shape[1], window.num_bags, groups)
+    matrix, total = mixing.to_matrix(exchanged(weight, groups)), mixing.zeros(weight.dtype, x.device)
+    cells, values = by_site(gx), by_site(x)
+    for step, pooled in pooled_tiles(gy, window.adjoint(x.shape[2:]), window.stride):
+        mixing.accumulate(total, pooled, values[step.images, step.sites])
+        mixing.store(cells[step.images, step.sites], pooled, matrix, None)  # last: it may overwrite the pooled matrix
+    return gx, exchanged(mixing.to_weight(total), groups).contiguous()
 
 
 def pool(x: Tensor, window: Window) -> Tensor:
     """Sum every bag at every output site: (B, C, *in) -> (B, C, bags, *out)."""
-    table = padded_table(x, window.padding, (1,) * window.ndim, x.dtype)
     sites = window.output_size(x.shape[2:])
-    pooled = x.new_empty((*x.shape[:2], window.num_bags, math.prod(sites)))
-    for tile, block in _pooled_tiles(table, window, sites):
-        images = block.unflatten(0, (_length(tile.images), -1))  # (b, s, bags, C)
-        pooled[tile.images, :, :, tile.sites] = images.permute(0, 3, 2, 1)
+    pooled = x.new_zeros((*x.shape[:2], window.num_bags, math.prod(sites)))
+    for step, block in pooled_tiles(x, window, (1,) * window.ndim):
+        images = block.unflatten(0, (step.images.stop - step.images.start, -1))  # (b, s, bags, C)
+        pooled[step.images, :, :, step.sites] = images.permute(0, 3, 2, 1)
     return pooled.unflatten(-1, sites)
 
 
 def pool_adjoint(z: Tensor, window: Window, input_size: list[int]) -> Tensor:
-    """Add every bag's value to each of its cells: (B, C, bags, *out) -> (B, C, *in)."""
-    adjoint = window.adjoint(input_size)
-    table = padded_table(z.flatten(1, 2), adjoint.padding, window.stride, z.dtype)  # (B, *padded, C * bags)
-    padded = tuple(table.shape[1:-1])
-    rows = table.unflatten(-1, (z.shape[1], -1)).transpose(-1, -2).reshape(-1, z.shape[1])  # (cells * bags, C)
+    """Add every bag's value to each of its cells: (B, C, bags, *out) -> (B, C, *in).
+
+    The table has a row for each (cell, bag); a cell's value is one sum, over the rows of each neighbour and the bag in
+    which the neighbour has it.
+    """
+    adjoint, channels = window.adjoint(input_size), z.shape[1]
+    padded = adjoint.padded_size(spread_size(z.shape[3:], window.stride))
+    x = z.new_zeros((*z.shape[:2], math.prod(input_size)))
+    if 0 in (*z.shape, *input_size):
+        return x.unflatten(-1, tuple(input_size))
+    table = z.new_empty((z.shape[0], *padded, adjoint.num_bags * channels))
+    fill_table(table, z.transpose(1, 2).flatten(1, 2), [before for before, _ in adjoint.padding], window.stride)
+    indptr, cells = adjoint.stencil.bags(center=adjoint.center)
+    bag = torch.arange(adjoint.num_bags).repeat_interleave(torch.from_numpy(indptr).diff()).numpy()
+    rows = window_rows(adjoint, cells, padded) * adjoint.num_bags + bag
     grid = Grid(z.shape[0], tuple(input_size), padded, adjoint.stride)
-    x = z.new_empty((*z.shape[:2], math.prod(input_size)))
-    for step in plan(adjoint, grid, _target(z.shape[1]), str(z.device), merged=True):
-        block = _sum_bags(rows, step, step.tile.first_row * adjoint.num_bags)
-        images = block.unflatten(0, (_length(step.tile.images), -1))  # (b, s, C)
-        x[step.tile.images, :, step.tile.sites] = images.transpose(1, 2)
+    steps = tuple(step * adjoint.num_bags for step in grid.site_steps)
+    for tile in tiles(grid, max(64, 2**16 // channels)):
+        indices, offsets = tile_index(rows, indptr[[0, -1]], tile.shape, steps, str(z.device))
+        block = _sum_bags(table.view(-1, channels)[tile.first_row * adjoint.num_bags :], indices, offsets)
+        images = block.unflatten(0, (tile.images.stop - tile.images.start, -1))  # (b, s, C)
+        x[tile.images, :, tile.sites] = images.transpose(1, 2)
     return x.unflatten(-1, tuple(input_size))
+
+
+def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...]) -> Iterator[tuple[Step, Tensor]]:
+    """Yield each tile of a call with its pooled matrix (sites, bags, C), in the compute type.
+
+    Args:
+        x: the input, (B, C, *in).
+        window: how the stencil slides over it.
+        steps: distance at which the cells of x are put, with zeros between them.
+    """
+    batch, channels = x.shape[:2]
+    size = spread_size(x.shape[2:], steps)
+    padded, sites = window.padded_size(size), window.output_size(size)
+    planned = plan(window, batch, padded, sites, channels, str(x.device))
+    most = max((slab.grid.table_rows for slab, _ in planned.slabs), default=0)
+    scratch = torch.empty(((planned.doublings + 1) * most, channels), dtype=compute_dtype(x.dtype), device=x.device)
+    for slab, slab_steps in planned.slabs:
+        grid, rows = slab.grid, slab.grid.table_rows
+        starts = [before for before, _ in window.padding]
+        starts[0] -= slab.first_cell
+        images = x[slab.first_image : slab.first_image + grid.batch]
+        fill_table(scratch[:rows].view(grid.batch, *grid.padded, channels), images, starts, steps)
+        double(scratch, rows, planned.doublings, window.dilation[-1])
+        for step in slab_steps:
+            pooled = _sum_bags(scratch[step.first_row :], step.indices, step.offsets)
+            yield step, pooled.view(-1, window.num_bags, channels)
 
 
 def empty_sites(like: Tensor, channels: int, size: tuple[int, ...]) -> Tensor:
     """Allocate (B, channels, *size) in the type and the memory format of ``like``."""
-    shape = (like.shape[0], channels, *size)
     if memory_format(like) == torch.contiguous_format:
-        return like.new_empty(shape)
-    return like.new_empty((shape[0], *size, channels)).movedim(-1, 1)
+        return like.new_empty((like.shape[0], channels, *size))
+    return like.new_empty((like.shape[0], *size, channels)).movedim(-1, 1)
 
 
-def _conv_table(table: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int, y: Tensor) -> None:
-    """Fill ``y`` (B, C', *out) from a padded table."""
-    mixing = Mixing(weight.shape[0], table.shape[-1], window.num_bags, groups)
-    matrix = mixing.to_matrix(weight)
-    sites = y.flatten(2).transpose(1, 2) if y.is_contiguous() else y.movedim(1, -1).flatten(1, -2)  # (B, sites, C')
-    for tile, pooled in _pooled_tiles(table, window, y.shape[2:]):
-        mixing.store(sites[tile.images, tile.sites], pooled, matrix, bias)
+def by_site(y: Tensor) -> Tensor:
+    """Return (B, C, *size) as (B, sites, C), without a copy of a contiguous or channels-last tensor."""
+    channels_last = memory_format(y) != torch.contiguous_format
+    return y.movedim(1, -1).flatten(1, -2) if channels_last else y.flatten(2).transpose(1, 2)
 
 
-def _pooled_tiles(table: Tensor, window: Window, sites: tuple[int, ...]) -> Iterator[tuple[Tile, Tensor]]:
-    """Yield each tile with its pooled matrix (sites, bags, C)."""
-    padded, channels = tuple(table.shape[1:-1]), table.shape[-1]
-    grid = Grid(table.shape[0], tuple(sites), padded, window.stride)
-    if 0 in (grid.batch, *grid.sites, window.num_bags, channels):
-        return
-    rows = table.view(-1, channels)
-    for step in plan(window, grid, _target(window.num_bags * channels), str(table.device)):
-        yield step.tile, _sum_bags(rows, step, step.tile.first_row).view(-1, window.num_bags, channels)
+def exchanged(weight: Tensor, groups: int) -> Tensor:
+    """Exchange input and output channels: (C', C / groups, bags) -> (C, C' / groups, bags)."""
+    return weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
 
 
-def _target(elements_per_site: int) -> int:
-    fewest, most = TILE_SITES
-    return min(most, max(fewest, TILE_ELEMENTS // elements_per_site))
-
-
-def _sum_bags(rows: Tensor, step: Step, first_row: int) -> Tensor:
-    return torch.embedding_bag(rows[first_row:], step.indices, step.offsets, mode=0, include_last_offset=True)[0]
-
-
-def _length(part: slice) -> int:
-    return int(part.stop - part.start)
+def _sum_bags(rows: Tensor, indices: Tensor, offsets: Tensor) -> Tensor:
+    return torch.embedding_bag(rows, indices, offsets, mode=0, include_last_offset=True)[0]

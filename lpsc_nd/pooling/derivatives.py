@@ -6,6 +6,8 @@ Convolution is bilinear in x and W, and the derivatives of its three operators a
     gx = input_grad(gy, W)    d gy = conv(g, W)          dW = weight_grad(g, gy)
     gW = weight_grad(x, gy)   dx = input_grad(gy, g)     d gy = conv(x, g)
 
+``both_grads`` gives the first row's two derivatives at once, from one pooling.
+
 Pooling and its adjoint are each other's derivative. Only x, gy and W are saved.
 
 Each rule is written once, in an ``autograd.Function``. Eager code calls the functions, which torch.func needs for
@@ -41,6 +43,11 @@ def weight_grad(x: Tensor, gy: Tensor, groups: int, *window: Any) -> Tensor:
     return _call(ops.weight_grad, _WeightGrad, x, gy, groups, *window)
 
 
+def both_grads(x: Tensor, gy: Tensor, weight: Tensor, groups: int, *window: Any) -> tuple[Tensor, Tensor]:
+    """Return input and weight gradient at once, differentiably; see :func:`ops.both_grads`."""
+    return _call(ops.both_grads, _BothGrads, x, gy, weight, groups, *window)
+
+
 def pool(x: Tensor, *window: Any) -> Tensor:
     """Sum every bag, differentiably; see :func:`ops.pool`."""
     return _call(ops.pool, _Pool, x, *window)
@@ -51,7 +58,7 @@ def pool_adjoint(z: Tensor, input_size: list[int], *window: Any) -> Tensor:
     return _call(ops.pool_adjoint, _PoolAdjoint, z, input_size, *window)
 
 
-def _call(operator: Any, function: type[Function], *arguments: Any) -> Tensor:
+def _call(operator: Any, function: type[Function], *arguments: Any) -> Any:
     return operator(*arguments) if torch.compiler.is_compiling() else function.apply(*arguments)
 
 
@@ -72,8 +79,7 @@ class _Conv(Function):
     def backward(ctx: Any, gy: Tensor) -> Gradients:
         x, weight = ctx.saved_tensors
         need_x, need_weight, need_bias, *_ = ctx.needs_input_grad
-        gx = input_grad(gy, weight, list(x.shape[2:]), ctx.groups, *ctx.window) if need_x else None
-        gw = weight_grad(x, gy, ctx.groups, *ctx.window) if need_weight else None
+        gx, gw = _gradients(x, gy, weight, need_x, need_weight, ctx.groups, *ctx.window)
         gb = gy.sum([0, *range(2, gy.ndim)], dtype=weight.dtype) if ctx.has_bias and need_bias else None
         return gx, gw, gb, *(None,) * 6
 
@@ -142,6 +148,40 @@ class _WeightGrad(Function):
         return _add(from_x, None if gy_t is None else weight_grad(x, gy_t, ctx.groups, *ctx.window))
 
 
+class _BothGrads(Function):
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(*arguments: Any) -> tuple[Tensor, Tensor]:
+        return ops.both_grads(*arguments)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        x, gy, weight, ctx.groups, *ctx.window = inputs
+        _save(ctx, x, gy, weight)
+
+    @staticmethod
+    def backward(ctx: Any, g_x: Tensor, g_weight: Tensor) -> Gradients:
+        x, gy, weight = ctx.saved_tensors
+        need_x, need_gy, need_weight, *_ = ctx.needs_input_grad
+        rest = (ctx.groups, *ctx.window)
+        gx = input_grad(gy, g_weight, list(x.shape[2:]), *rest) if need_x else None
+        ggy = conv(g_x, weight, None, *rest) + conv(x, g_weight, None, *rest) if need_gy else None
+        gw = weight_grad(g_x, gy, *rest) if need_weight else None
+        return gx, ggy, gw, *(None,) * 6
+
+    @staticmethod
+    def jvp(
+        ctx: Any, x_t: Tensor | None, gy_t: Tensor | None, weight_t: Tensor | None, *_: Any
+    ) -> tuple[Tensor | None, Tensor | None]:
+        x, gy, weight = ctx.saved_tensors
+        size, rest = list(x.shape[2:]), (ctx.groups, *ctx.window)
+        from_gy = None if gy_t is None else input_grad(gy_t, weight, size, *rest)
+        gx_t = _add(from_gy, None if weight_t is None else input_grad(gy, weight_t, size, *rest))
+        from_x = None if x_t is None else weight_grad(x_t, gy, *rest)
+        return gx_t, _add(from_x, None if gy_t is None else weight_grad(x, gy_t, *rest))
+
+
 class _Pool(Function):
     generate_vmap_rule = True
 
@@ -183,6 +223,17 @@ class _PoolAdjoint(Function):
         return pool_adjoint(z_t, ctx.input_size, *ctx.window)
 
 
+def _gradients(
+    x: Tensor, gy: Tensor, weight: Tensor, need_x: bool, need_weight: bool, groups: int, *window: Any
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return the gradients that are needed; both at once where the stride of 1 lets one pooling serve."""
+    stride = window[2]
+    if need_x and need_weight and all(step == 1 for step in stride):
+        return both_grads(x, gy, weight, groups, *window)
+    gx = input_grad(gy, weight, list(x.shape[2:]), groups, *window) if need_x else None
+    return gx, weight_grad(x, gy, groups, *window) if need_weight else None
+
+
 def _save(ctx: Any, *tensors: Tensor) -> None:
     ctx.save_for_backward(*tensors)
     ctx.save_for_forward(*tensors)
@@ -200,6 +251,7 @@ def register() -> None:
         (ops.conv, _Conv),
         (ops.input_grad, _InputGrad),
         (ops.weight_grad, _WeightGrad),
+        (ops.both_grads, _BothGrads),
         (ops.pool, _Pool),
         (ops.pool_adjoint, _PoolAdjoint),
     )

@@ -42,7 +42,10 @@ class Mixing:
         return torch.zeros((self.groups, self.out_channels // self.groups, columns), dtype=dtype, device=device)
 
     def store(self, target: Tensor, pooled: Tensor, matrix: Tensor, bias: Tensor | None) -> None:
-        """Write pooled (sites, bags, C) times matrix, plus bias, into ``target`` (images, sites of each, C')."""
+        """Write pooled (sites, bags, C) times matrix, plus bias, into ``target`` (images, sites of each, C').
+
+        ``pooled`` may be overwritten.
+        """
         channels_first = target.stride(-1) != 1
         if self.groups == 1 and target.shape[0] == 1 and channels_first:
             mixed = product(matrix[0], pooled.flatten(1))  # (C', sites): rows are copied whole
@@ -53,16 +56,20 @@ class Mixing:
             mixed = self._mix_groups(pooled, matrix)
             target.copy_((mixed if bias is None else mixed + bias).view(target.shape))
 
-    def accumulate(self, total: Tensor, pooled: Tensor, gy: Tensor) -> None:
-        """Add ``gy^T @ pooled`` of a tile, gy (sites, C'), to ``total``."""
+    def accumulate(self, total: Tensor, pooled: Tensor, values: Tensor) -> None:
+        """Add ``gy^T @ pooled`` of a tile to ``total``, gy being ``values`` (images, sites of each, C')."""
+        gy = values.flatten(0, 1) if values.shape[0] > 1 else values[0]
+        gy = gy.to(pooled.dtype)
         if self.groups == 1:
             total[0].add_(product(gy.T, pooled.flatten(1).T))
+        elif self.groups == self.in_channels == self.out_channels:
+            total[:, 0].add_((pooled * gy.unsqueeze(1)).sum(0).T)
         else:
             total.baddbmm_(self._by_group(gy.unsqueeze(1)).transpose(1, 2), self._by_group(pooled))
 
     def _mix_groups(self, pooled: Tensor, matrix: Tensor) -> Tensor:
         if self.groups == self.in_channels == self.out_channels:
-            return (pooled * matrix[:, 0].T).sum(1)
+            return pooled.mul_(matrix[:, 0].T).sum(1)
         mixed = torch.bmm(self._by_group(pooled), matrix.transpose(1, 2))  # (G, sites, C' / G)
         return mixed.transpose(0, 1).reshape(-1, self.out_channels)
 

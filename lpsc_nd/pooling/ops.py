@@ -42,6 +42,16 @@ def weight_grad(x: Tensor, gy: Tensor, groups: int, *window: Any) -> Tensor:
     return bags.weight_grad(x, gy, Window.from_args(*window), groups)
 
 
+@custom_op(
+    "lpsc::both_grads",
+    mutates_args=(),
+    schema=f"(Tensor x, Tensor gy, Tensor weight, int groups, {_WINDOW}) -> (Tensor, Tensor)",
+)
+def both_grads(x: Tensor, gy: Tensor, weight: Tensor, groups: int, *window: Any) -> tuple[Tensor, Tensor]:
+    """Return input and weight gradient from one pooling of gy; the stride is 1."""
+    return bags.both_grads(x, gy, weight, Window.from_args(*window), groups)
+
+
 @custom_op("lpsc::pool", mutates_args=(), schema=f"(Tensor x, {_WINDOW}) -> Tensor")
 def pool(x: Tensor, *window: Any) -> Tensor:
     """Sum every bag: (B, C, *in) -> (B, C, bags, *out)."""
@@ -68,6 +78,11 @@ def _(gy: Tensor, weight: Tensor, input_size: list[int], groups: int, *window: A
 def _(x: Tensor, gy: Tensor, groups: int, *window: Any) -> Tensor:
     shape = (gy.shape[1], x.shape[1] // groups, Window.from_args(*window).num_bags)
     return x.new_empty(shape, dtype=compute_dtype(x.dtype))
+
+
+@both_grads.register_fake
+def _(x: Tensor, gy: Tensor, weight: Tensor, groups: int, *window: Any) -> tuple[Tensor, Tensor]:
+    return bags.empty_sites(gy, x.shape[1], tuple(x.shape[2:])), weight.new_empty(weight.shape)
 
 
 @pool.register_fake

@@ -1,7 +1,8 @@
-"""The gather index of every tile of a call, made once for each window and input size and then cached."""
+"""What the bag engine does for one call: slabs, their tiles, and the gather index of each; made once and cached."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,8 +11,22 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.geometry._types import IntArray
+from lpsc_nd.pooling.runs import runs
+from lpsc_nd.pooling.slabs import Slab, slabs, smallest_slab
 from lpsc_nd.pooling.tiles import Grid, Tile, tiles
 from lpsc_nd.pooling.window import Window
+
+TILE_ELEMENTS = 2**19
+"""Elements of a tile's pooled matrix: two MiB in float32, where cache misses and the calls per tile balance."""
+
+TILE_SITES = (64, 2048)
+"""Fewest and most sites of a tile, whatever their elements."""
+
+SLAB_ELEMENTS = 2**21
+"""Elements of a slab's tables: eight MiB in float32."""
+
+MOST_DOUBLINGS = 5
+"""Runs of at most 32 cells have a table of their own."""
 
 
 @dataclass(frozen=True)
@@ -19,57 +34,77 @@ class Step:
     """A tile with the index of its bag sum, relative to the tile's first row.
 
     Args:
-        tile: which sites.
-        indices: table rows of all cells, site by site, bag by bag.
+        images: which images of the call.
+        sites: which of their flattened sites.
+        first_row: table row of the tile's first cell.
+        indices: table rows of all entries, site by site, bag by bag.
         offsets: where each bag begins in ``indices``, and where the last ends.
     """
 
-    tile: Tile
+    images: slice
+    sites: slice
+    first_row: int
     indices: Tensor
     offsets: Tensor
 
 
+@dataclass(frozen=True)
+class Plan:
+    """The steps of a call.
+
+    Args:
+        doublings: how often the table of cells is doubled to tables of runs.
+        slabs: each slab with its steps.
+    """
+
+    doublings: int
+    slabs: tuple[tuple[Slab, tuple[Step, ...]], ...]
+
+
 @lru_cache(maxsize=16)
-def plan(window: Window, grid: Grid, target: int, device: str, *, merged: bool = False) -> tuple[Step, ...]:
-    """Return the steps that sum a window's bags at every site of a grid.
+def plan(
+    window: Window, batch: int, padded: tuple[int, ...], sites: tuple[int, ...], channels: int, device: str
+) -> Plan:
+    """Plan the bag sums of a window at every site of a call.
 
     Args:
         window: the bags of one site.
-        grid: the sites and the table they read.
-        target: sites per tile, about.
+        batch: number of images.
+        padded: padded input size per axis.
+        sites: output size per axis.
+        channels: columns of the table.
         device: where the index lives.
-        merged: the table has a row for each (cell, bag) instead of each cell; every site then sums one bag, which takes
-            each cell from the row of the bag it belongs to.
     """
-    rows, indptr = _bag_rows(window, grid.padded)
-    scale = 1
-    if merged:
-        scale = window.num_bags
-        rows = rows * scale + np.repeat(np.arange(scale), np.diff(indptr))
-        indptr = np.asarray([0, len(rows)])
+    if 0 in (batch, channels, window.num_bags, *sites):
+        return Plan(0, ())
+    doublings = _best_doublings(window, padded, sites, channels)
+    cells = SLAB_ELEMENTS // (channels * (doublings + 1))
     index: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}
-    steps = []
-    for tile in tiles(grid, target):
-        if tile.shape not in index:
-            index[tile.shape] = _tile_index(
-                rows, indptr, tile.shape, [scale * step for step in grid.site_steps], device
-            )
-        steps.append(Step(tile, *index[tile.shape]))
-    return tuple(steps)
+    planned = []
+    for slab in slabs(window, batch, padded, sites, cells):
+        steps = []
+        for tile in tiles(slab.grid, _tile_sites(window.num_bags * channels)):
+            key = (*tile.shape, slab.grid.table_rows)
+            if key not in index:
+                rows, indptr = _bag_rows(window, slab.grid, doublings)
+                index[key] = tile_index(rows, indptr, tile.shape, slab.grid.site_steps, device)
+            steps.append(_step(slab, tile, *index[key]))
+        planned.append((slab, tuple(steps)))
+    return Plan(doublings, tuple(planned))
 
 
-def _bag_rows(window: Window, padded: tuple[int, ...]) -> tuple[IntArray, IntArray]:
-    """Lay a window's bags on a padded grid: rows of all cells relative to the first cell, and the bags' borders."""
-    indptr, cells = window.stencil.bags(center=window.center)
-    coordinates = np.unravel_index(cells, window.stencil.kernel_size)
-    steps = tuple(c * d for c, d in zip(coordinates, window.dilation, strict=True))
-    return np.ravel_multi_index(steps, padded).astype(np.int64), indptr
-
-
-def _tile_index(
-    rows: IntArray, indptr: IntArray, shape: tuple[int, ...], steps: list[int], device: str
+def tile_index(
+    rows: IntArray, indptr: IntArray, shape: tuple[int, ...], steps: tuple[int, ...], device: str
 ) -> tuple[Tensor, Tensor]:
-    """Return ``(indices, offsets)`` of ``embedding_bag`` for a tile: sites row-major, all bags of a site together."""
+    """Return ``(indices, offsets)`` of ``embedding_bag`` for a tile: sites row-major, all bags of a site together.
+
+    Args:
+        rows: table rows that one site reads, relative to its first cell.
+        indptr: where each of its bags begins in ``rows``.
+        shape: sites of the tile per axis, the batch first.
+        steps: table rows from a site to the next, per axis.
+        device: where the index lives.
+    """
     local = np.indices(shape).reshape(len(shape), -1)  # (axes, sites)
     first = np.asarray(steps) @ local
     indices = (first[:, None] + rows).ravel()
@@ -77,3 +112,38 @@ def _tile_index(
     offsets = np.append(starts.ravel(), indices.size)
     kind = np.int32 if max(indices.size, indices.max(initial=0)) < 2**31 else np.int64
     return torch.from_numpy(indices.astype(kind)).to(device), torch.from_numpy(offsets.astype(kind)).to(device)
+
+
+def window_rows(window: Window, cells: IntArray, padded: tuple[int, ...]) -> IntArray:
+    """Return the rows of some cells of the window in a padded table, relative to the window's first cell."""
+    coordinates = np.unravel_index(cells, window.stencil.kernel_size)
+    steps = tuple(c * d for c, d in zip(coordinates, window.dilation, strict=True))
+    return np.ravel_multi_index(steps, padded).astype(np.int64)
+
+
+def _bag_rows(window: Window, grid: Grid, doublings: int) -> tuple[IntArray, IntArray]:
+    """Lay a window's runs on a table whose k-th part holds the sums of 2^k neighbouring cells."""
+    found = runs(window.stencil, window.center, doublings)
+    return window_rows(window, found.cells, grid.padded) + found.doublings * grid.table_rows, found.indptr
+
+
+def _best_doublings(window: Window, padded: tuple[int, ...], sites: tuple[int, ...], channels: int) -> int:
+    """Weigh the rows that all sites read against the rows of the tables, which are read twice and written once."""
+    smallest = smallest_slab(window, padded) * channels
+    most = max(0, min(MOST_DOUBLINGS, SLAB_ELEMENTS * 2 // smallest - 1))
+    costs = [
+        len(runs(window.stencil, window.center, doublings).cells) * math.prod(sites) + 2 * doublings * math.prod(padded)
+        for doublings in range(most + 1)
+    ]
+    return costs.index(min(costs))
+
+
+def _tile_sites(elements_per_site: int) -> int:
+    fewest, most = TILE_SITES
+    return min(most, max(fewest, TILE_ELEMENTS // elements_per_site))
+
+
+def _step(slab: Slab, tile: Tile, indices: Tensor, offsets: Tensor) -> Step:
+    images = slice(slab.first_image + tile.images.start, slab.first_image + tile.images.stop)
+    sites = slice(slab.first_site + tile.sites.start, slab.first_site + tile.sites.stop)
+    return Step(images, sites, tile.first_row, indices, offsets)

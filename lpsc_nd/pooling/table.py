@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from lpsc_nd.pooling.window import Padding
+PAGE = 2048
+"""Strides of a multiple of so many bytes make a strided copy slow."""
 
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -23,29 +26,52 @@ def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.float32 if dtype in (torch.float16, torch.bfloat16) else dtype
 
 
-def padded_table(x: Tensor, padding: Padding, steps: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """Spread and pad ``x`` with zeros, channels last: (B, C, *in) -> (B, *padded, C), contiguous.
+def spread_size(size: Sequence[int], steps: Sequence[int]) -> tuple[int, ...]:
+    """Return the extent of ``size`` cells put ``steps`` apart, per axis."""
+    return tuple(max(0, (n - 1) * step + 1) for n, step in zip(size, steps, strict=True))
+
+
+def fill_table(table: Tensor, x: Tensor, starts: Sequence[int], steps: Sequence[int]) -> None:
+    """Write ``x`` (B, C, *in) channels last into ``table`` (B, *padded, C), zeros around and between its cells.
 
     Args:
+        table: overwritten wholly.
         x: the input.
-        padding: zeros before and after each axis; negative counts cut cells off.
-        steps: distance at which the cells of each axis are put (1 keeps them together).
-        dtype: type of the result.
+        starts: where its first cell goes, per axis; cells that fall outside the table are left out.
+        steps: distance at which its cells are put, per axis (1 keeps them together).
     """
-    cells = x.movedim(1, -1)
-    if all(pair == (0, 0) for pair in padding) and all(step == 1 for step in steps):
-        return cells.to(dtype).contiguous()
-    size = tuple(
-        max(0, (n - 1) * step + 1) + before + after
-        for n, step, (before, after) in zip(x.shape[2:], steps, padding, strict=True)
-    )
-    table = torch.zeros((x.shape[0], *size, x.shape[1]), dtype=dtype, device=x.device)
-    target, source = table, cells
-    for axis, (n, step, (before, _)) in enumerate(zip(size, steps, padding, strict=True), start=1):
-        first = max(0, -(before // step))  # cells cut off at the start
-        start = before + first * step
-        last = min(x.shape[axis + 1], first + len(range(start, n, step)))
-        source = source.narrow(axis, first, max(0, last - first))
-        target = target[(slice(None),) * axis + (slice(start, start + max(0, last - first) * step, step),)]
-    target.copy_(source[(slice(None), *(slice(0, n) for n in target.shape[1:-1]))])
-    return table
+    source, target = _channels_last(x), table
+    for axis, (start, step) in enumerate(zip(starts, steps, strict=True), start=1):
+        first = max(0, -(start // step))  # cells left out at the start
+        start += first * step
+        count = max(0, min(x.shape[axis + 1] - first, len(range(start, table.shape[axis], step))))
+        source = source.narrow(axis, min(first, x.shape[axis + 1]), count)
+        target = target[(slice(None),) * axis + (slice(start, start + count * step, step),)]
+    if target.shape != table.shape:
+        table.zero_()
+    target.copy_(source)
+
+
+def double(tables: Tensor, rows: int, doublings: int, distance: int) -> None:
+    """Fill the tables of runs: part k + 1 of ``tables`` is part k plus itself, ``2 ** k * distance`` rows on.
+
+    The last rows of a part have no partner and stay undefined; no run begins there.
+    """
+    for k in range(doublings):
+        shift = 2**k * distance
+        part = tables[k * rows : (k + 1) * rows]
+        torch.add(part[: rows - shift], part[shift:], out=tables[(k + 1) * rows : (k + 2) * rows - shift])
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """Return ``x`` as (B, *in, C), copied where that is faster than reading it in strides.
+
+    Strides of whole memory pages fall into the same cache lines; PyTorch transposes a matrix in blocks, which do not.
+    """
+    pixels = x[0, 0].numel() if x.shape[0] and x.shape[1] else 0
+    if not pixels or pixels * x.element_size() % PAGE or not x.is_contiguous():
+        return x.movedim(1, -1)
+    copied = x.new_empty(x.shape[0], pixels, x.shape[1])
+    for image, target in zip(x, copied, strict=True):
+        target.copy_(image.reshape(x.shape[1], pixels).T)
+    return copied.reshape(x.shape[0], *x.shape[2:], x.shape[1])

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Grid:
-    """The sites to compute and the padded table they read.
+    """Sites to compute and the padded table that they read.
 
     Args:
         batch: number of images.
@@ -27,6 +27,11 @@ class Grid:
     sites: tuple[int, ...]
     padded: tuple[int, ...]
     stride: tuple[int, ...]
+
+    @property
+    def table_rows(self) -> int:
+        """Rows of the table: one for each padded cell."""
+        return self.batch * math.prod(self.padded)
 
     @property
     def site_steps(self) -> tuple[int, ...]:

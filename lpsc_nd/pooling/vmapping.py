@@ -14,14 +14,14 @@ from torch import Tensor
 
 from lpsc_nd.pooling import ops
 
-Rule = Callable[..., tuple[Tensor, int]]
+Rule = Callable[..., tuple[Any, Any]]
 
 
 def folded(operator: Any) -> Rule:
     """Return the rule of an operator whose first argument alone is usually batched."""
     each = looped(operator)
 
-    def rule(info: Any, in_dims: tuple[Any, ...], data: Tensor, *rest: Any) -> tuple[Tensor, int]:
+    def rule(info: Any, in_dims: tuple[Any, ...], data: Tensor, *rest: Any) -> tuple[Any, Any]:
         if in_dims[0] is None or any(isinstance(dim, int) for dim in in_dims[1:]):
             return each(info, in_dims, data, *rest)
         together = data.movedim(in_dims[0], 0).flatten(0, 1)
@@ -33,7 +33,7 @@ def folded(operator: Any) -> Rule:
 def looped(operator: Any) -> Rule:
     """Return the rule that calls an operator once per sample."""
 
-    def rule(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Tensor, int]:
+    def rule(info: Any, in_dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
         results = []
         for sample in range(info.batch_size):
             chosen = [
@@ -41,6 +41,8 @@ def looped(operator: Any) -> Rule:
                 for argument, dim in zip(arguments, in_dims, strict=True)
             ]
             results.append(operator(*chosen))
+        if isinstance(results[0], tuple):
+            return tuple(torch.stack(parts) for parts in zip(*results, strict=True)), (0,) * len(results[0])
         return torch.stack(results), 0
 
     return rule
@@ -51,3 +53,4 @@ def register() -> None:
     for operator in (ops.conv, ops.input_grad, ops.pool, ops.pool_adjoint):
         operator.register_vmap(folded(operator))
     ops.weight_grad.register_vmap(looped(ops.weight_grad))
+    ops.both_grads.register_vmap(looped(ops.both_grads))

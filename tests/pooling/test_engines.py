@@ -7,7 +7,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.library import opcheck
 
 from lpsc_nd import LogPolarPool2d, LPSConv1d, LPSConv2d, LPSConv3d, LPSConvNd
-from lpsc_nd.pooling import bags, ops
+from lpsc_nd.pooling import ops, plan
 from lpsc_nd.testing import layer_cases
 
 LAYERS = {
@@ -71,6 +71,8 @@ def test_operators_are_registered_completely(name):
     opcheck(ops.conv, (x, weight, layer.bias, layer.groups, *window))
     opcheck(ops.input_grad, (gy, weight, list(x.shape[2:]), layer.groups, *window))
     opcheck(ops.weight_grad, (x, gy, layer.groups, *window))
+    if all(step == 1 for step in layer.stride):
+        opcheck(ops.both_grads, (x, gy, weight, layer.groups, *window))
     opcheck(ops.pool, (x, *window))
     z = ops.pool(x, *window).detach().requires_grad_()
     opcheck(ops.pool_adjoint, (z, list(x.shape[2:]), *window))
@@ -82,9 +84,12 @@ def test_any_blocking_gives_the_same_numbers(elements, case):
     layer, x = case.layer(engine="bags"), case.input().requires_grad_()
     expected = [*torch.autograd.grad(layer(x).square().sum(), [x, layer.weight])]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bags, "TILE_ELEMENTS", elements)
-        patch.setattr(bags, "TILE_SITES", (1, elements))
+        patch.setattr(plan, "TILE_ELEMENTS", elements)
+        patch.setattr(plan, "TILE_SITES", (1, elements))
+        patch.setattr(plan, "SLAB_ELEMENTS", 4 * elements)
+        plan.plan.cache_clear()
         found = torch.autograd.grad(layer(x).square().sum(), [x, layer.weight])
+    plan.plan.cache_clear()
     for got, wanted in zip(found, expected, strict=True):
         torch.testing.assert_close(got, wanted, rtol=1e-9, atol=1e-9)
 
