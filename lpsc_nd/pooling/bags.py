@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from lpsc_nd.pooling import depthwise
 from lpsc_nd.pooling.mixing import Mixing
 from lpsc_nd.pooling.plan import Step, plan, tile_index, window_rows
 from lpsc_nd.pooling.table import compute_dtype, double, fill_table, memory_format, spread_size
@@ -22,6 +23,8 @@ from lpsc_nd.pooling.window import Window
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
     """Pool and mix: (B, C, *in), (C', C / groups, bags) in the compute type -> (B, C', *out) in the type of ``x``."""
+    if depthwise.suits(window, x.shape[1], groups):
+        return depthwise.conv(x, weight, bias, window, (1,) * window.ndim)
     y = empty_sites(x, weight.shape[0], window.output_size(x.shape[2:]))
     mixing = Mixing(weight.shape[0], x.shape[1], window.num_bags, groups)
     matrix, sites = mixing.to_matrix(weight), by_site(y)
@@ -32,10 +35,13 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups:
 
 def input_grad(gy: Tensor, weight: Tensor, window: Window, groups: int, input_size: list[int]) -> Tensor:
     """Carry an output gradient back: (B, C', *out), (C', C / groups, bags) -> (B, C, *in)."""
-    gx = empty_sites(gy, weight.shape[1] * groups, tuple(input_size))
+    adjoint, swapped = window.adjoint(input_size), exchanged(weight, groups)
+    if depthwise.suits(window, gy.shape[1], groups):
+        return depthwise.conv(gy, swapped, None, adjoint, window.stride)
+    gx = empty_sites(gy, swapped.shape[0], tuple(input_size))
     mixing = Mixing(gx.shape[1], gy.shape[1], window.num_bags, groups)
-    matrix, cells = mixing.to_matrix(exchanged(weight, groups)), by_site(gx)
-    for step, pooled in pooled_tiles(gy, window.adjoint(input_size), window.stride):
+    matrix, cells = mixing.to_matrix(swapped), by_site(gx)
+    for step, pooled in pooled_tiles(gy, adjoint, window.stride):
         mixing.store(cells[step.images, step.sites], pooled, matrix, None)
     return gx
 
@@ -51,11 +57,13 @@ def weight_grad(x: Tensor, gy: Tensor, window: Window, groups: int) -> Tensor:
 
 
 def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: int) -> tuple[Tensor, Tensor]:
-    """Return input and weight gradient of a stride of 1 from one pooling of the output gradient.
+    """Return input and weight gradient of a stride of 1, from one pooling of the output gradient if that serves both.
 
     Pooled through the reflected stencil, gy times the weights is the input gradient, and times x it is the weight
     gradient: sum_s gy[s] pool(x)[s] = sum_p pool^T(gy)[p] x[p].
     """
+    if depthwise.suits(window, x.shape[1], groups):
+        return input_grad(gy, weight, window, groups, list(x.shape[2:])), weight_grad(x, gy, window, groups)
     gx = empty_sites(gy, x.shape[1], tuple(x.shape[2:]))
     mixing = Mixing(gx.shape[1], gy.shape[1], window.num_bags, groups)
     matrix, total = mixing.to_matrix(exchanged(weight, groups)), mixing.zeros(weight.dtype, x.device)

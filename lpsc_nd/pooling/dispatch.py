@@ -14,6 +14,7 @@ from typing import Literal, get_args
 import torch
 
 from lpsc_nd.geometry import Reduction
+from lpsc_nd.pooling import depthwise
 from lpsc_nd.pooling.expand import CONVOLUTIONS
 from lpsc_nd.pooling.window import Window
 
@@ -95,6 +96,8 @@ def _choose_sum(problem: Problem) -> Choice:
         return Choice("bags", f"PyTorch has no {problem.window.ndim}-D convolution to expand to")
     if problem.device != "cpu":
         return Choice("expand", f"the bag engine is made for the CPU, the input is on {problem.device}")
+    if depthwise.suits(problem.window, problem.in_channels, problem.groups):
+        return Choice("bags", "every channel is a group: dense and channels last forward, bag sums for the weights")
     costs = {"expand": _expand_cost(problem), "bags": _bags_cost(problem)}
     engine = "bags" if costs["bags"] < costs["expand"] else "expand"
     other = "expand" if engine == "bags" else "bags"

@@ -57,13 +57,16 @@ class Mixing:
             target.copy_((mixed if bias is None else mixed + bias).view(target.shape))
 
     def accumulate(self, total: Tensor, pooled: Tensor, values: Tensor) -> None:
-        """Add ``gy^T @ pooled`` of a tile to ``total``, gy being ``values`` (images, sites of each, C')."""
+        """Add ``gy^T @ pooled`` of a tile to ``total``, gy being ``values`` (images, sites of each, C').
+
+        ``pooled`` may be overwritten if every channel is a group.
+        """
         gy = values.flatten(0, 1) if values.shape[0] > 1 else values[0]
         gy = gy.to(pooled.dtype)
         if self.groups == 1:
             total[0].add_(product(gy.T, pooled.flatten(1).T))
         elif self.groups == self.in_channels == self.out_channels:
-            total[:, 0].add_((pooled * gy.unsqueeze(1)).sum(0).T)
+            total[:, 0].add_(pooled.mul_(gy.unsqueeze(1)).sum(0).T)
         else:
             total.baddbmm_(self._by_group(gy.unsqueeze(1)).transpose(1, 2), self._by_group(pooled))
 
