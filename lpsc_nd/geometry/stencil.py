@@ -6,7 +6,7 @@ import base64
 import math
 import zlib
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Literal, get_args
 
@@ -32,12 +32,19 @@ class Stencil:
         num_regions: number of regions R, empty ones included.
         center: index of the centre cell in the window.
         codes: the region of every cell, row-major, as little-endian int32 bytes; 0 is no region.
+
+    Attributes:
+        token: the stencil as a short text, from which :meth:`from_token` makes it again in any process.
     """
 
     kernel_size: tuple[int, ...]
     num_regions: int
     center: tuple[int, ...]
     codes: bytes
+    token: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "token", self._encode())
 
     @classmethod
     def build(
@@ -115,10 +122,13 @@ class Stencil:
         """The regions without a cell on this window: their pooled value is 0 and their weights get no gradient."""
         return tuple(int(region) + 1 for region in np.flatnonzero(self.counts == 0))
 
-    @cached_property
+    @property
     def center_cell(self) -> int:
         """Row-major index of the centre cell."""
-        return int(np.ravel_multi_index(self.center, self.kernel_size))
+        index = 0
+        for size, position in zip(self.kernel_size, self.center, strict=True):
+            index = index * size + position
+        return index
 
     def divisors(self, reduction: Reduction = "mean") -> IntArray:
         """What a region's sum is divided by: N_r for the mean (1 where it is empty, so nothing is 0/0), else 1."""
@@ -156,9 +166,7 @@ class Stencil:
         center = tuple(k - 1 - c for k, c in zip(self.kernel_size, self.center, strict=True))
         return Stencil(self.kernel_size, self.num_regions, center, np.flip(self.mask).astype("<i4").tobytes())
 
-    @cached_property
-    def token(self) -> str:
-        """The stencil as a short text, from which :meth:`from_token` makes it again in any process."""
+    def _encode(self) -> str:
         numbers = [self.num_regions, self.ndim, *self.kernel_size, *self.center]
         head = np.asarray(numbers, dtype="<i4").tobytes()
         return base64.b85encode(zlib.compress(head + self.codes)).decode("ascii")

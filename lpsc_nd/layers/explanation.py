@@ -34,12 +34,12 @@ class Explanation:
 
     @property
     def costs(self) -> dict[str, float]:
-        """Predicted seconds on one thread, by engine, where the cost model decided."""
+        """Predicted seconds of forward and backward on one thread, by engine, where the cost model decided."""
         return self.choice.costs
 
     def __str__(self) -> str:
         lines = [f"engine: {self.engine} ({self.reason})", f"output: {self.output_shape}"]
-        lines += [f"  {name}: about {seconds * 1e3:.2f} ms on one thread" for name, seconds in self.costs.items()]
+        lines += [f"  {name}: about {cost * 1e3:.2f} ms forward and backward" for name, cost in self.costs.items()]
         counts = self.stencil.counts
         lines.append(
             f"window: {self.stencil.kernel_size}, {int(counts.sum())} of {self.stencil.num_cells} cells in "

@@ -1,8 +1,7 @@
 """Which engine runs a problem, and why.
 
 Every engine says what it cannot do; of those that can, the cheapest by a small cost model is taken, unless the caller
-names one. The model counts floating-point work and divides it by rates measured on one thread of an AVX-512 processor;
-only their ratios matter for the choice.
+names one.
 """
 
 from __future__ import annotations
@@ -15,22 +14,12 @@ import torch
 
 from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling import depthwise
+from lpsc_nd.pooling.costs import Shapes, bags_seconds, expand_seconds
 from lpsc_nd.pooling.expand import CONVOLUTIONS
 from lpsc_nd.pooling.window import Window
 
 Engine = Literal["auto", "reference", "expand", "bags", "maximum"]
 ENGINES: tuple[str, ...] = get_args(Engine)
-
-DENSE_RATE = 2.0e11
-"""Floating-point operations per second of a dense convolution with many channels."""
-PRODUCT_RATE = 1.5e11
-"""Floating-point operations per second of the product of a pooled tile with the weights."""
-POOL_RATE = 1.0e10
-"""Cells summed per second by the bag sum."""
-BAGS_OVERHEAD = 1.5e-4
-"""Seconds that a call of the bag engine takes however small its input is."""
-NARROW_CHANNELS = 16
-"""Below this many input channels per cell, the bag sum's vectors run partly empty."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +36,14 @@ class Problem:
     device: str
 
     @property
-    def sites(self) -> int:
-        """Output sites of all images."""
-        sites = self.batch
-        for extent in self.window.output_size(self.size):
-            sites = sites * extent
-        return sites
+    def shapes(self) -> Shapes:
+        """The sizes on which the cost depends."""
+        return Shapes(self.batch, self.in_channels, self.out_channels, self.groups, self.size)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An engine, why it was taken, and what the model expects each possible engine to take (seconds, one thread)."""
+    """An engine, why it was taken, and what the model expects of each: seconds on one thread, forward and backward."""
 
     engine: str
     reason: str
@@ -98,25 +84,11 @@ def _choose_sum(problem: Problem) -> Choice:
         return Choice("expand", f"the bag engine is made for the CPU, the input is on {problem.device}")
     if depthwise.suits(problem.window, problem.in_channels, problem.groups):
         return Choice("bags", "every channel is a group: dense and channels last forward, bag sums for the weights")
-    costs = {"expand": _expand_cost(problem), "bags": _bags_cost(problem)}
+    window, shapes = problem.window, problem.shapes
+    costs = {"expand": expand_seconds(window, shapes), "bags": bags_seconds(window, shapes)}
     engine = "bags" if costs["bags"] < costs["expand"] else "expand"
     other = "expand" if engine == "bags" else "bags"
     return Choice(engine, f"cheaper than {other} by the cost model", costs)
-
-
-def _expand_cost(problem: Problem) -> float:
-    channels = problem.in_channels // problem.groups
-    flops = 2 * problem.sites * problem.window.stencil.num_cells * channels * problem.out_channels
-    narrow = max(1.0, NARROW_CHANNELS / channels) if problem.groups > 1 else 1.0
-    return flops * narrow / DENSE_RATE
-
-
-def _bags_cost(problem: Problem) -> float:
-    window = problem.window
-    cells = int(window.stencil.counts.sum()) + window.center
-    added = problem.sites * cells * max(problem.in_channels, NARROW_CHANNELS)
-    mixed = 2 * problem.sites * window.num_bags * problem.in_channels // problem.groups * problem.out_channels
-    return BAGS_OVERHEAD + added / POOL_RATE + mixed / PRODUCT_RATE
 
 
 def _cannot_expand(window: Window, reduction: Reduction) -> str | None:

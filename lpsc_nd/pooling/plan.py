@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.geometry._types import IntArray
-from lpsc_nd.pooling.runs import runs
+from lpsc_nd.pooling.runs import MOST_DOUBLINGS, runs
 from lpsc_nd.pooling.slabs import Slab, slabs, smallest_slab
 from lpsc_nd.pooling.tiles import Grid, Tile, tiles
 from lpsc_nd.pooling.window import Window
@@ -24,9 +24,6 @@ TILE_SITES = (64, 2048)
 
 SLAB_ELEMENTS = 2**21
 """Elements of a slab's tables: eight MiB in float32."""
-
-MOST_DOUBLINGS = 5
-"""Runs of at most 32 cells have a table of their own."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ import numpy as np
 from lpsc_nd.geometry import Stencil
 from lpsc_nd.geometry._types import IntArray
 
+MOST_DOUBLINGS = 5
+"""Runs of at most 32 cells have a table of their own."""
+
 
 @dataclass(frozen=True, eq=False)
 class Runs:

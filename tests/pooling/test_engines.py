@@ -169,13 +169,41 @@ def test_meta_tensors_give_the_shape():
     assert layer(torch.empty(1, 2, 5, 5, 5, 5, device="meta")).shape == (1, 3, 3, 3, 3, 3)
 
 
-def test_a_compiled_graph_holds_the_operator_whole():
-    layer = LPSConv2d(4, 4, 5, padding=2, num_levels=1, engine="bags")
-    x = torch.randn(2, 4, 8, 8, requires_grad=True)
-    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
-    torch.testing.assert_close(compiled(x), layer(x))
-    got, expected = (torch.autograd.grad(f(x).square().sum(), x)[0] for f in (compiled, layer))
-    torch.testing.assert_close(got, expected)
+COMPILED = {
+    "plain": lambda engine: LPSConv2d(8, 8, 9, padding=4, engine=engine),
+    "strided depthwise": lambda engine: LPSConv2d(8, 8, 9, 2, 4, groups=8, bias=False, engine=engine),
+    "circular": lambda engine: LPSConv1d(8, 8, 33, padding="same", padding_mode="circular", engine=engine),
+}
+
+
+def check_compiled(layer, backend, dynamic):
+    """Assert that a whole compiled graph gives the layer's numbers and gradients at two sizes."""
+    torch.compiler.reset()
+    compiled = torch.compile(layer, fullgraph=True, dynamic=dynamic, backend=backend)
+    for size in (40, 44):
+        x = torch.randn(2, 8, *(size,) * layer.ndim, requires_grad=True)
+        y, expected = compiled(x), layer(x)
+        torch.testing.assert_close(y, expected, rtol=1e-4, atol=1e-4)
+        leaves, cotangent = [x, *layer.parameters()], torch.randn_like(y)
+        gradients = (torch.autograd.grad(result, leaves, cotangent) for result in (y, expected))
+        for ours, wanted in zip(*gradients, strict=True):
+            torch.testing.assert_close(ours, wanted, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("engine", ["auto", "bags", "expand"])
+@pytest.mark.parametrize("name", COMPILED)
+def test_a_compiled_graph_is_whole_and_gives_the_same(name, engine, dynamic):
+    check_compiled(COMPILED[name](engine), "aot_eager", dynamic)
+
+
+@pytest.mark.slow
+# inductor's own
+@pytest.mark.filterwarnings("ignore:`torch.jit.* is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("name", COMPILED)
+def test_an_inductor_graph_is_whole_and_gives_the_same(name, dynamic):
+    check_compiled(COMPILED[name]("auto"), "inductor", dynamic)
 
 
 def test_an_exported_program_holds_the_dense_convolution():

@@ -1,0 +1,66 @@
+"""The choice of an engine: what decides it, and that it says so."""
+
+import pytest
+import torch
+
+from lpsc_nd import LPSConv1d, LPSConv2d, LPSConv3d, LPSConvNd
+from lpsc_nd.pooling.costs import Rates, Shapes, bags_seconds, expand_seconds
+from lpsc_nd.pooling.dispatch import Problem, choose
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "engine"),
+    [
+        (LPSConv2d(64, 64, 9, padding=4), (8, 64, 32, 32), "bags"),
+        (LPSConv2d(64, 64, 31, padding=15, num_levels=3), (1, 64, 56, 56), "bags"),
+        (LPSConv2d(3, 64, 5, padding=2, num_levels=1), (8, 3, 32, 32), "expand"),
+        (LPSConv2d(3, 64, 11, 4, 5), (8, 3, 32, 32), "expand"),
+        (LPSConv3d(32, 32, 7, padding=3), (1, 32, 24, 24, 24), "bags"),
+        (LPSConv1d(64, 64, 101, padding=50), (8, 64, 4096), "bags"),
+        (LPSConv2d(64, 64, 13, padding=6, groups=64), (4, 64, 56, 56), "bags"),
+        (LPSConv2d(2, 2, 9, reduction="max"), (1, 2, 20, 20), "maximum"),
+        (LPSConvNd(4, 1, 1, 3, num_levels=1, num_directions=(1, 1, 2)), (1, 1, 6, 6, 6, 6), "bags"),
+    ],
+)
+def test_engine_by_size(layer, shape, engine):
+    told = layer.explain(shape)
+    assert told.engine == engine
+    assert told.reason
+
+
+def problem(**changes):
+    arguments = {
+        "window": LPSConv2d(1, 1, 9, padding=4).window, "batch": 1, "in_channels": 64, "out_channels": 64,
+        "size": (32, 32), "groups": 1, "reduction": "mean", "device": "cpu",
+    }  # fmt: skip
+    return Problem(**{**arguments, **changes})
+
+
+def test_other_devices_take_the_dense_expansion():
+    choice = choose(problem(device="cuda"))
+    assert choice.engine == "expand"
+    assert "cuda" in choice.reason
+
+
+def test_cheapest_engine_is_taken_and_both_costs_are_told():
+    choice = choose(problem())
+    assert choice.engine == min(choice.costs, key=choice.costs.get)
+    assert set(choice.costs) == {"expand", "bags"}
+
+
+def test_costs_grow_with_the_work():
+    window, small, large = problem().window, Shapes(1, 64, 64, 1, (32, 32)), Shapes(8, 64, 64, 1, (32, 32))
+    for seconds in (expand_seconds, bags_seconds):
+        assert 4 < seconds(window, large) / seconds(window, small) < 9
+
+
+def test_rates_are_the_callers_to_choose():
+    window, shapes = problem().window, Shapes(8, 64, 64, 1, (32, 32))
+    assert expand_seconds(window, shapes, Rates(dense=1e9)) > 100 * expand_seconds(window, shapes)
+
+
+def test_exporting_and_running_give_the_same():
+    layer, x = LPSConv2d(64, 64, 9, padding=4), torch.randn(1, 64, 32, 32)
+    assert layer.explain(x.shape).engine == "bags"
+    exported = torch.export.export(layer, (x,)).module()
+    torch.testing.assert_close(exported(x), layer(x), rtol=1e-4, atol=1e-5)

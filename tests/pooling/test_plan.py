@@ -1,0 +1,129 @@
+"""The parts of the bag engine's plan: runs cover each bag once, slabs and tiles cover each site once."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lpsc_nd import LogPolarPartition, LPSConv2d, Stencil
+from lpsc_nd.pooling.plan import plan
+from lpsc_nd.pooling.runs import runs
+from lpsc_nd.pooling.slabs import slabs
+from lpsc_nd.pooling.table import double, fill_table
+from lpsc_nd.pooling.tiles import Grid, tiles
+from lpsc_nd.testing import layer_cases
+
+
+@given(case=layer_cases(ndim=st.integers(1, 4)), most=st.integers(0, 5))
+def test_runs_hold_each_cell_of_a_bag_once(case, most):
+    stencil = case.layer().stencil
+    found = runs(stencil, True, most)
+    indptr, cells = stencil.bags(center=True)
+    for bag in range(len(indptr) - 1):
+        entries = slice(found.indptr[bag], found.indptr[bag + 1])
+        read = [
+            cell + step
+            for cell, doublings in zip(found.cells[entries], found.doublings[entries], strict=True)
+            for step in range(2**doublings)
+        ]
+        assert sorted(read) == list(cells[indptr[bag] : indptr[bag + 1]])
+
+
+@given(case=layer_cases(ndim=st.integers(1, 4)))
+def test_no_run_leaves_its_row(case):
+    stencil = case.layer().stencil
+    found = runs(stencil, True, 5)
+    width = stencil.kernel_size[-1]
+    assert np.all(found.cells % width + 2**found.doublings <= width)
+
+
+def test_runs_spare_most_of_a_large_window():
+    stencil = Stencil.build(LogPolarPartition.for_grid((31, 31), 3, 8, 2.0), (31, 31))
+    assert len(runs(stencil, True, 0).cells) == stencil.counts.sum() + 1
+    assert len(runs(stencil, True, 5).cells) < len(runs(stencil, True, 0).cells) / 3
+
+
+@given(
+    batch=st.integers(1, 5),
+    sites=st.lists(st.integers(1, 6), min_size=1, max_size=3).map(tuple),
+    target=st.integers(1, 200),
+)
+def test_tiles_cover_each_site_once(batch, sites, target):
+    grid = Grid(batch, sites, tuple(n + 3 for n in sites), (1,) * len(sites))
+    seen = np.zeros((batch, math.prod(sites)), dtype=int)
+    shapes = set()
+    for tile in tiles(grid, target):
+        seen[tile.images, tile.sites] += 1
+        shapes.add(tile.shape)
+        corner = np.unravel_index(tile.sites.start, sites)
+        steps = zip((tile.images.start, *corner), grid.site_steps, strict=True)
+        assert tile.first_row == sum(c * step for c, step in steps)
+    assert np.all(seen == 1)
+    assert len(shapes) <= 2
+
+
+@given(case=layer_cases(ndim=st.integers(1, 3)), cells=st.integers(1, 400))
+def test_slabs_cover_each_site_once_and_hold_what_it_reads(case, cells):
+    layer, batch = case.layer(), 3
+    size = case.input_shape[-layer.ndim :]
+    padded, sites = layer.window.padded_size(size), layer.window.output_size(size)
+    seen = np.zeros((batch, *sites), dtype=int)
+    for slab in slabs(layer.window, batch, padded, sites, cells):
+        first = slab.first_site // math.prod(sites[1:])
+        rows = slice(first, first + slab.grid.sites[0])
+        seen[slab.first_image : slab.first_image + slab.grid.batch, rows] += 1
+        assert slab.first_cell == first * layer.stride[0]
+        assert slab.grid.padded[0] >= (slab.grid.sites[0] - 1) * layer.stride[0] + layer.window.extent[0]
+    assert np.all(seen == 1)
+
+
+@given(
+    size=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    starts=st.tuples(st.integers(-4, 4), st.integers(-4, 4)),
+    steps=st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    rows=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+)
+def test_table_holds_each_cell_where_it_belongs(size, starts, steps, rows):
+    x = torch.arange(1.0, 2 * 3 * math.prod(size) + 1).view(2, 3, *size)
+    table = torch.full((2, *rows, 3), torch.nan)
+    fill_table(table, x, starts, steps)
+    for image, row, column in itertools.product(range(2), range(rows[0]), range(rows[1])):
+        y, x_ = (row - starts[0]) / steps[0], (column - starts[1]) / steps[1]
+        inside = y in range(size[0]) and x_ in range(size[1])
+        expected = x[image, :, int(y), int(x_)] if inside else torch.zeros(3)
+        assert torch.equal(table[image, row, column], expected)
+
+
+@pytest.mark.parametrize("pixels", [(32, 32), (31, 30)])
+def test_table_of_whole_pages_is_the_same(pixels):
+    x = torch.randn(2, 5, *pixels)
+    table = torch.empty(2, *pixels, 5)
+    fill_table(table, x, (0, 0), (1, 1))
+    assert torch.equal(table, x.movedim(1, -1))
+
+
+def test_doubled_tables_hold_sums_of_neighbours():
+    tables = torch.zeros(3 * 10, 1)
+    tables[:10, 0] = torch.arange(10.0)
+    double(tables, 10, 2, distance=2)
+    assert tables[10:18, 0].tolist() == [i + i + 2 for i in range(8)]
+    assert tables[20:24, 0].tolist() == [4 * i + 12 for i in range(4)]
+
+
+def test_equal_calls_share_one_plan():
+    window = LPSConv2d(4, 4, 9, padding=4).window
+    first = plan(window, 2, (16, 16), (8, 8), 4, "cpu")
+    assert plan(LPSConv2d(4, 4, 9, padding=4).window, 2, (16, 16), (8, 8), 4, "cpu") is first
+
+
+def test_large_offsets_do_not_cancel():
+    # sums of runs subtract nothing: an offset of 1e4 leaves float32's own error, and no more
+    layer = LPSConv2d(4, 4, 31, padding=15, num_levels=3, num_directions=8, engine="bags", bias=False)
+    x = torch.randn(1, 4, 40, 40) + 1e4
+    error = (layer(x).double() - layer.double()(x.double())).abs().max()
+    scale = 1e4 * layer.weight.abs().sum(dim=(1, 2)).max()
+    assert error < 4 * torch.finfo(torch.float32).eps * scale
