@@ -16,6 +16,7 @@ from torch import Tensor
 from lpsc_nd.pooling import depthwise
 from lpsc_nd.pooling.mixing import Mixing
 from lpsc_nd.pooling.plan import Step, plan, tile_index, window_rows
+from lpsc_nd.pooling.scratch import scratch
 from lpsc_nd.pooling.table import compute_dtype, double, fill_table, memory_format, spread_size
 from lpsc_nd.pooling.tiles import Grid, tiles
 from lpsc_nd.pooling.window import Window
@@ -123,17 +124,18 @@ def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...]) -> Iterator[
     padded, sites = window.padded_size(size), window.output_size(size)
     planned = plan(window, batch, padded, sites, channels, str(x.device))
     most = max((slab.grid.table_rows for slab, _ in planned.slabs), default=0)
-    scratch = torch.empty(((planned.doublings + 1) * most, channels), dtype=compute_dtype(x.dtype), device=x.device)
-    for slab, slab_steps in planned.slabs:
-        grid, rows = slab.grid, slab.grid.table_rows
-        starts = [before for before, _ in window.padding]
-        starts[0] -= slab.first_cell
-        images = x[slab.first_image : slab.first_image + grid.batch]
-        fill_table(scratch[:rows].view(grid.batch, *grid.padded, channels), images, starts, steps)
-        double(scratch, rows, planned.doublings, window.dilation[-1])
-        for step in slab_steps:
-            pooled = _sum_bags(scratch[step.first_row :], step.indices, step.offsets)
-            yield step, pooled.view(-1, window.num_bags, channels)
+    shape = ((planned.doublings + 1) * most, channels)
+    starts = [before for before, _ in window.padding]
+    with scratch(shape, compute_dtype(x.dtype), x.device) as tables:
+        for slab, slab_steps in planned.slabs:
+            grid, rows = slab.grid, slab.grid.table_rows
+            images = x[slab.first_image : slab.first_image + grid.batch]
+            table = tables[:rows].view(grid.batch, *grid.padded, channels)
+            fill_table(table, images, [starts[0] - slab.first_cell, *starts[1:]], steps)
+            double(tables, rows, planned.doublings, window.dilation[-1])
+            for step in slab_steps:
+                pooled = _sum_bags(tables[step.first_row :], step.indices, step.offsets)
+                yield step, pooled.view(-1, window.num_bags, channels)
 
 
 def empty_sites(like: Tensor, channels: int, size: tuple[int, ...]) -> Tensor:

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lpsc_nd import LogPolarPartition, LPSConv2d, Stencil
+from lpsc_nd.pooling import scratch as scratch_module
 from lpsc_nd.pooling.plan import plan
 from lpsc_nd.pooling.runs import runs
+from lpsc_nd.pooling.scratch import KEPT_BYTES, scratch
 from lpsc_nd.pooling.slabs import slabs
 from lpsc_nd.pooling.table import double, fill_table
 from lpsc_nd.pooling.tiles import Grid, tiles
@@ -118,6 +120,30 @@ def test_equal_calls_share_one_plan():
     window = LPSConv2d(4, 4, 9, padding=4).window
     first = plan(window, 2, (16, 16), (8, 8), 4, "cpu")
     assert plan(LPSConv2d(4, 4, 9, padding=4).window, 2, (16, 16), (8, 8), 4, "cpu") is first
+
+
+def test_scratch_is_lent_to_one_at_a_time_and_kept():
+    device = torch.device("cpu")
+    with scratch((4, 5), torch.float32, device) as first, scratch((4, 5), torch.float32, device) as second:
+        assert first.data_ptr() != second.data_ptr()
+    with scratch((2, 2), torch.float64, device) as third:
+        assert third.data_ptr() in (first.data_ptr(), second.data_ptr())
+        assert third.shape == (2, 2)
+    with scratch((KEPT_BYTES + 1, 1), torch.uint8, device):
+        pass
+    with scratch((1, 1), torch.uint8, device) as small:
+        assert small.untyped_storage().nbytes() <= KEPT_BYTES
+
+
+def test_scratch_of_inference_serves_training():
+    layer = LPSConv2d(4, 4, 9, padding=4, engine="bags")
+    x = torch.randn(1, 4, 12, 12)
+    scratch_module._kept.__dict__.clear()
+    with torch.inference_mode():
+        expected = layer(x)
+    y = layer(x)
+    y.sum().backward()
+    assert torch.equal(y, expected)
 
 
 def test_large_offsets_do_not_cancel():
