@@ -1,6 +1,7 @@
-"""What a stencil means to tensor code, as plain numbers that a tracing compiler takes for constants.
+"""What a stencil means to tensor code: small constant tensors, and numbers that a tracing compiler takes for constants.
 
-Each function takes the stencil's token, a string, and is not traced: its result is written into the graph.
+Eager code keeps the tensors; a traced graph gets its own, made of numbers that the functions marked as constant return
+without being traced themselves.
 """
 
 from __future__ import annotations
@@ -8,29 +9,61 @@ from __future__ import annotations
 from functools import lru_cache
 
 import torch
+from torch import Tensor, nn
 
-from lpsc_nd.geometry import Reduction, Stencil
+from lpsc_nd.geometry import Reduction
+from lpsc_nd.geometry.stencil import Stencil
 from lpsc_nd.pooling.runs import MOST_DOUBLINGS, runs
 
-
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def cell_codes(token: str) -> list[int]:
-    """Return the region of every cell of the window, row-major; 0 is none."""
-    codes: list[int] = Stencil.from_token(token).mask.ravel().tolist()
-    return codes
+Key = tuple[str, bool, Reduction | None, torch.dtype, str]
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-def region_divisors(token: str, reduction: Reduction) -> list[int]:
-    """Return what each region's sum is divided by."""
-    divisors: list[int] = Stencil.from_token(token).divisors(reduction).tolist()
-    return divisors
+def region_divisors(stencil: Stencil, reduction: Reduction, like: Tensor) -> Tensor:
+    """Return what each region's sum is divided by, (R,), in the type and on the device of ``like``."""
+    return _constant((stencil.token, False, reduction, like.dtype, str(like.device)), like)
+
+
+def bag_taps(stencil: Stencil, center: bool, like: Tensor) -> Tensor:
+    """Return which cells each bag holds, (bags, cells) of ones and zeros, in the type and on the device of ``like``."""
+    return _constant((stencil.token, center, None, like.dtype, str(like.device)), like)
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def rows_read(token: str, center: bool) -> int:
     """Return the table rows that one site reads at the best, each doubling of the table counted as two."""
     return _rows_read(token, center)
+
+
+def _constant(key: Key, like: Tensor) -> Tensor:
+    kept = not torch.compiler.is_compiling() and type(like) in (Tensor, nn.Parameter)
+    return _kept(key) if kept else _make(key)
+
+
+@lru_cache(maxsize=64)
+def _kept(key: Key) -> Tensor:
+    with torch.inference_mode(False):  # so that autograd can save it later
+        return _make(key)
+
+
+def _make(key: Key) -> Tensor:
+    token, center, reduction, dtype, device = key
+    values = _taps(token, center) if reduction is None else _divisors(token, reduction)
+    return torch.tensor(values, dtype=dtype, device=device)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _divisors(token: str, reduction: Reduction) -> list[int]:
+    divisors: list[int] = Stencil.from_token(token).divisors(reduction).tolist()
+    return divisors
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _taps(token: str, center: bool) -> list[list[float]]:
+    stencil = Stencil.from_token(token)
+    taps: list[list[float]] = stencil.taps("sum").reshape(stencil.num_regions, -1).tolist()
+    if center:
+        taps.append([float(cell == stencil.center_cell) for cell in range(stencil.num_cells)])
+    return taps
 
 
 @lru_cache(maxsize=256)

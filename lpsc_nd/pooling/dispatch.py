@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal, get_args
 
 import torch
@@ -63,7 +64,7 @@ def choose(problem: Problem, engine: Engine = "auto") -> Choice:
         return Choice("maximum", "the only engine besides the reference that takes maxima")
     if torch.compiler.is_exporting() and problem.window.ndim in CONVOLUTIONS:
         return Choice("expand", "an exported graph holds PyTorch's own convolution")
-    return _choose_sum(problem)
+    return _choose_sum(problem) if torch.compiler.is_compiling() else _chosen_sum(problem)
 
 
 def check_engine(engine: Engine, window: Window, reduction: Reduction) -> None:
@@ -89,6 +90,9 @@ def _choose_sum(problem: Problem) -> Choice:
     engine = "bags" if costs["bags"] < costs["expand"] else "expand"
     other = "expand" if engine == "bags" else "bags"
     return Choice(engine, f"cheaper than {other} by the cost model", costs)
+
+
+_chosen_sum = lru_cache(maxsize=256)(_choose_sum)
 
 
 def _cannot_expand(window: Window, reduction: Reduction) -> str | None:

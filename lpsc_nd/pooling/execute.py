@@ -59,7 +59,7 @@ def pool(x: Tensor, window: Window, padding_mode: PaddingMode, reduction: Reduct
     problem = _problem(batched, batched.shape[1] * window.num_bags, window, batched.shape[1], reduction)
     run = POOL_ENGINES[reduction == "max"][choose(problem, engine).engine]
     sums = run(batched.to(compute_dtype(x.dtype)), window)
-    divisors = torch.tensor(region_divisors(window.stencil.token, reduction), dtype=sums.dtype, device=x.device)
+    divisors = region_divisors(window.stencil, reduction, sums)
     pooled = (sums / divisors.reshape(-1, *(1,) * window.ndim)).to(x.dtype)
     return pooled if x.ndim == window.ndim + 2 else pooled.squeeze(0)
 
@@ -74,7 +74,7 @@ def fold(
     """
     folded = weight.to(dtype)
     if reduction == "mean":
-        folded = folded / torch.tensor(region_divisors(stencil.token, reduction), dtype=dtype, device=weight.device)
+        folded = folded / region_divisors(stencil, reduction, folded)
     if center_weight is None:
         return folded
     return torch.cat([folded, center_weight.to(dtype).unsqueeze(-1)], dim=-1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lpsc_nd.pooling.constants import cell_codes
+from lpsc_nd.pooling.constants import bag_taps
 from lpsc_nd.pooling.window import Window
 
 CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -16,14 +16,8 @@ CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F
 
 def dense_kernel(weight: Tensor, window: Window) -> Tensor:
     """Write every bag's weight on its cells: (C', C / groups, bags) -> (C', C / groups, *kernel_size)."""
-    stencil = window.stencil
-    codes = torch.tensor(cell_codes(stencil.token), device=weight.device)
-    regions = F.pad(weight[..., : stencil.num_regions], (1, 0))  # region 0 has no weight
-    kernel = regions.index_select(-1, codes)
-    if window.center:
-        cell = torch.tensor([stencil.center_cell], device=weight.device)
-        kernel = kernel.index_add(-1, cell, weight[..., -1:])
-    return kernel.unflatten(-1, stencil.kernel_size)
+    taps = bag_taps(window.stencil, window.center, weight)  # (bags, cells)
+    return (weight @ taps).unflatten(-1, window.stencil.kernel_size)
 
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
