@@ -7,7 +7,7 @@ WORKERS ?= 2
 
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --doctest-modules tests lpsc_nd
 
-.PHONY: help setup demo test test-all lint types figures clean
+.PHONY: help setup demo test test-all lint types bench bench-full figures clean
 
 help:           ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -36,6 +36,12 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+
+bench: $(READY) ## time the short set of benchmarks (about two minutes)
+	$(BIN)/python -m benchmarks
+
+bench-full: $(READY) ## time all benchmarks (about ten minutes); results in benchmarks/results/
+	$(BIN)/python -m benchmarks --full
 
 figures: $(READY) ## draw the documentation's figures anew
 	$(BIN)/python docs/figures.py docs/images
