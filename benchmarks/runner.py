@@ -108,6 +108,7 @@ def take_turns(case: Case, everyone: Sequence[Contender], part: Pass, threads: i
     begin = perf_counter()
     chosen = choose_field(case, everyone, part, threads)
     calls = {contender.name: contender.call(part) for contender in chosen.takes_part}
+    settle_allocator()
     with no_collection():
         times = interleave(calls, chosen.calls_per_sample, seconds=seconds - (perf_counter() - begin))
     return Samples(times, chosen.left_out)
@@ -122,6 +123,15 @@ def thread_count(threads: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def settle_allocator() -> None:
+    """Take 31 MiB and give them back, as any training process has done before long.
+
+    The C library's allocator then keeps freed memory, where a fresh process returns it to the system after each call and
+    gets it again a page fault at a time, which for small layers can take longer than the layer; it is so for everyone.
+    """
+    torch.zeros(31 * 2**20, dtype=torch.uint8)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def fill_table(table: Tensor, x: Tensor, starts: Sequence[int], steps: Sequence[
         starts: where its first cell goes, per axis; cells that fall outside the table are left out.
         steps: distance at which its cells are put, per axis (1 keeps them together).
     """
-    source, target = _channels_last(x), table
+    source, target = x.movedim(1, -1), table
     for axis, (start, step) in enumerate(zip(starts, steps, strict=True), start=1):
         first = max(0, -(start // step))  # cells left out at the start
         start += first * step
@@ -49,7 +49,11 @@ def fill_table(table: Tensor, x: Tensor, starts: Sequence[int], steps: Sequence[
         target = target[(slice(None),) * axis + (slice(start, start + count * step, step),)]
     if target.shape != table.shape:
         table.zero_()
-    target.copy_(source)
+    if _strides_whole_pages(x) and source.shape[1:-1] == x.shape[2:]:
+        for image, place in zip(x, target, strict=True):
+            place.copy_(image.flatten(1).T.contiguous().view(place.shape))
+    else:
+        target.copy_(source)
 
 
 def double(tables: Tensor, rows: int, doublings: int, distance: int) -> None:
@@ -63,15 +67,9 @@ def double(tables: Tensor, rows: int, doublings: int, distance: int) -> None:
         torch.add(part[: rows - shift], part[shift:], out=tables[(k + 1) * rows : (k + 2) * rows - shift])
 
 
-def _channels_last(x: Tensor) -> Tensor:
-    """Return ``x`` as (B, *in, C), copied where that is faster than reading it in strides.
+def _strides_whole_pages(x: Tensor) -> bool:
+    """Tell whether the channels of a contiguous input lie so far apart that reading across them is slow.
 
-    Strides of whole memory pages fall into the same cache lines; PyTorch transposes a matrix in blocks, which do not.
+    Strides of whole memory pages fall into the same cache lines. PyTorch transposes a matrix in blocks, which do not.
     """
-    pixels = x[0, 0].numel() if x.shape[0] and x.shape[1] else 0
-    if not pixels or pixels * x.element_size() % PAGE or not x.is_contiguous():
-        return x.movedim(1, -1)
-    copied = x.new_empty(x.shape[0], pixels, x.shape[1])
-    for image, target in zip(x, copied, strict=True):
-        target.copy_(image.reshape(x.shape[1], pixels).T)
-    return copied.reshape(x.shape[0], *x.shape[2:], x.shape[1])
+    return x.is_contiguous() and x.numel() > 0 and x[0, 0].numel() * x.element_size() % PAGE == 0
