@@ -128,8 +128,9 @@ def thread_count(threads: int) -> Iterator[None]:
 def settle_allocator() -> None:
     """Take 31 MiB and give them back, as any training process has done before long.
 
-    The C library's allocator then keeps freed memory, where a fresh process returns it to the system after each call and
-    gets it again a page fault at a time, which for small layers can take longer than the layer; it is so for everyone.
+    The C library's allocator then keeps freed memory, where a fresh process returns it to the system after each call
+    and gets it again a page fault at a time, which for small layers can take longer than the layer. It holds for all
+    contenders alike.
     """
     torch.zeros(31 * 2**20, dtype=torch.uint8)
 

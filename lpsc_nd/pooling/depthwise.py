@@ -8,12 +8,13 @@ one per cell, and stays with the bag sums.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from lpsc_nd.pooling.expand import CONVOLUTIONS, dense_kernel
-from lpsc_nd.pooling.table import fill_table, memory_format, spread_size
+from lpsc_nd.pooling.expand import CONVOLUTIONS, dense_kernel, symmetric
+from lpsc_nd.pooling.table import CHANNELS_LAST, fill_table, memory_format, spread_size
 from lpsc_nd.pooling.window import Window
 
 NARROW = 14
@@ -35,32 +36,44 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, steps: 
         window: how the stencil slides over x.
         steps: distance at which the cells of x are put, with zeros between them.
     """
-    kernel, groups = dense_kernel(weight, window), x.shape[1]
-    if max(window.stencil.kernel_size) <= NARROW and all(step == 1 for step in steps):
-        padded = F.pad(x.to(weight.dtype), [count for pair in reversed(window.padding) for count in pair])
-        y = CONVOLUTIONS[window.ndim](padded.contiguous(), kernel, bias, window.stride, 0, window.dilation, groups)
-        return y.to(x.dtype).contiguous(memory_format=memory_format(x))
-    return _channels_last_conv(x, kernel, bias, window, steps)
-
-
-def _channels_last_conv(
-    x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window, steps: tuple[int, ...]
-) -> Tensor:
-    """Convolve image by image through one padded channels-last table."""
-    size, channels = spread_size(x.shape[2:], steps), x.shape[1]
-    table = torch.empty((1, *window.padded_size(size), channels), dtype=kernel.dtype, device=x.device)
-    starts = [before for before, _ in window.padding]
-    y = torch.empty((x.shape[0], kernel.shape[0], *window.output_size(size)), dtype=x.dtype, device=x.device)
+    kernel = dense_kernel(weight, window)
+    if any(step != 1 for step in steps):
+        return _spread_conv(x, kernel, bias, window, steps)
+    layout = _faster_layout(window)
+    if x.is_contiguous(memory_format=layout) and x.dtype == kernel.dtype:
+        return _dense(x, kernel, bias, window)
+    y = x.new_empty((x.shape[0], kernel.shape[0], *window.output_size(x.shape[2:])))
     y = y.contiguous(memory_format=memory_format(x))
-    for image, target in zip(x, y, strict=True):
-        fill_table(table, image[None], starts, steps)
-        target.copy_(_dense(table.movedim(-1, 1), kernel, bias, window, channels)[0])
+    for image, target in zip(x.split(1), y.split(1), strict=True):  # the copies of one image at a time
+        target.copy_(_dense(image.to(kernel.dtype).contiguous(memory_format=layout), kernel, bias, window))
     return y
 
 
-def _dense(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
-    """Convolve a channels-last image; a line as a plane of one row, as lines have no channels-last format."""
+def _faster_layout(window: Window) -> torch.memory_format:
+    layout = CHANNELS_LAST.get(window.ndim + 2)
+    narrow = max(window.stencil.kernel_size) <= NARROW
+    return torch.contiguous_format if narrow or layout is None else layout
+
+
+def _spread_conv(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window, steps: tuple[int, ...]) -> Tensor:
+    """Convolve an input with zeros between its cells, image by image through one padded channels-last table."""
+    size, channels = spread_size(x.shape[2:], steps), x.shape[1]
+    table = torch.empty((1, *window.padded_size(size), channels), dtype=kernel.dtype, device=x.device)
+    starts = [before for before, _ in window.padding]
+    y = x.new_empty((x.shape[0], kernel.shape[0], *window.output_size(size)))
+    y = y.contiguous(memory_format=memory_format(x))
+    unpadded = replace(window, padding=((0, 0),) * window.ndim)
+    for image, target in zip(x.split(1), y.split(1), strict=True):
+        fill_table(table, image, starts, steps)
+        target.copy_(_dense(table.movedim(-1, 1), kernel, bias, unpadded))
+    return y
+
+
+def _dense(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window) -> Tensor:
+    """Convolve; a wide line as a plane of one row, whose convolution is the faster one."""
+    x, padding = symmetric(x, window)
+    groups = x.shape[1]
     if window.ndim > 1:
-        return CONVOLUTIONS[window.ndim](x, kernel, bias, window.stride, 0, window.dilation, groups)
-    stride, dilation = (1, *window.stride), (1, *window.dilation)
-    return CONVOLUTIONS[2](x[:, :, None], kernel[:, :, None], bias, stride, 0, dilation, groups)[:, :, 0]
+        return CONVOLUTIONS[window.ndim](x, kernel, bias, window.stride, padding, window.dilation, groups)
+    stride, padding, dilation = (1, *window.stride), (0, *padding), (1, *window.dilation)
+    return CONVOLUTIONS[2](x[:, :, None], kernel[:, :, None], bias, stride, padding, dilation, groups)[:, :, 0]

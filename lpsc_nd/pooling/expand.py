@@ -23,7 +23,7 @@ def dense_kernel(weight: Tensor, window: Window) -> Tensor:
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
     """Convolve densely: (B, C, *in), (C', C / groups, bags) -> (B, C', *out), for one to three axes."""
     kernel = dense_kernel(weight, window).to(x.dtype)
-    x, padding = _symmetric(x, window)
+    x, padding = symmetric(x, window)
     bias = None if bias is None else bias.to(x.dtype)
     return CONVOLUTIONS[window.ndim](x, kernel, bias, window.stride, padding, window.dilation, groups)
 
@@ -35,7 +35,7 @@ def pool(x: Tensor, window: Window) -> Tensor:
     return pooled.unflatten(0, x.shape[:2])
 
 
-def _symmetric(x: Tensor, window: Window) -> tuple[Tensor, tuple[int, ...]]:
+def symmetric(x: Tensor, window: Window) -> tuple[Tensor, tuple[int, ...]]:
     """Leave padding that is equal on both sides to the convolution, and add any other now."""
     if all(before == after for before, after in window.padding):
         return x, tuple(before for before, _ in window.padding)

@@ -25,6 +25,12 @@ TILE_SITES = (64, 2048)
 SLAB_ELEMENTS = 2**21
 """Elements of a slab's tables: eight MiB in float32."""
 
+NEAR_ELEMENTS = 2**20
+"""Elements of the tables that one row of sites reads, up to which they are near: what the processor's caches hold."""
+
+FAR_FACTOR = 1.7
+"""How much longer it takes to sum rows that are not near."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -128,10 +134,11 @@ def _best_doublings(window: Window, padded: tuple[int, ...], sites: tuple[int, .
     """Weigh the rows that all sites read against the rows of the tables, which are read twice and written once."""
     smallest = smallest_slab(window, padded) * channels
     most = max(0, min(MOST_DOUBLINGS, SLAB_ELEMENTS * 2 // smallest - 1))
-    costs = [
-        len(runs(window.stencil, window.center, doublings).cells) * math.prod(sites) + 2 * doublings * math.prod(padded)
-        for doublings in range(most + 1)
-    ]
+    costs = []
+    for doublings in range(most + 1):
+        far = (doublings + 1) * smallest > NEAR_ELEMENTS
+        read = len(runs(window.stencil, window.center, doublings).cells) * math.prod(sites)
+        costs.append(read * (FAR_FACTOR if far else 1.0) + 2 * doublings * math.prod(padded))
     return costs.index(min(costs))
 
 
