@@ -1,5 +1,6 @@
 """The README's example runs as written, and the links of all documentation lead somewhere."""
 
+import csv
 import re
 from pathlib import Path
 
@@ -37,3 +38,15 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
         if not target.startswith("http"):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_table_of_speeds_is_the_measured_one():
+    readme = (ROOT / "README.md").read_text()
+    (folder,) = {Path(path).parent for path in re.findall(r"benchmarks/results/[^)]*", readme)}
+    with (ROOT / folder / "table.csv").open(newline="") as file:
+        measured = {row["case"]: row for row in csv.DictReader(file)}
+    shown = [line.strip("| ").split(" | ") for line in readme.splitlines() if re.match(r"\| [123]-D ", line)]
+    assert len(shown) > 5
+    columns = ("dense ms", "ours ms", "x dense (fwd)", "x dense (fwd+bwd)", "extra MB (fwd, fwd+bwd)")
+    for case, *figures in shown:
+        assert figures == [measured[case][column] for column in columns]

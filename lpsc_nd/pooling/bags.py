@@ -27,6 +27,8 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups:
     if depthwise.suits(window, x.shape[1], groups):
         return depthwise.conv(x, weight, bias, window, (1,) * window.ndim)
     y = empty_sites(x, weight.shape[0], window.output_size(x.shape[2:]))
+    if window.num_bags == 0:
+        return y.copy_(bias.view(-1, *(1,) * window.ndim)) if bias is not None else y.zero_()
     mixing = Mixing(weight.shape[0], x.shape[1], window.num_bags, groups)
     matrix, sites = mixing.to_matrix(weight), by_site(y)
     for step, pooled in pooled_tiles(x, window, (1,) * window.ndim):
@@ -40,6 +42,8 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, groups: int, input_si
     if depthwise.suits(window, gy.shape[1], groups):
         return depthwise.conv(gy, swapped, None, adjoint, window.stride)
     gx = empty_sites(gy, swapped.shape[0], tuple(input_size))
+    if window.num_bags == 0:
+        return gx.zero_()
     mixing = Mixing(gx.shape[1], gy.shape[1], window.num_bags, groups)
     matrix, cells = mixing.to_matrix(swapped), by_site(gx)
     for step, pooled in pooled_tiles(gy, adjoint, window.stride):
@@ -50,6 +54,8 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, groups: int, input_si
 def weight_grad(x: Tensor, gy: Tensor, window: Window, groups: int) -> Tensor:
     """Return the sum over sites of gy times the pooled input: (C', C / groups, bags), in the compute type."""
     dtype = compute_dtype(x.dtype)
+    if window.num_bags == 0:
+        return x.new_zeros((gy.shape[1], x.shape[1] // groups, 0), dtype=dtype)
     mixing = Mixing(gy.shape[1], x.shape[1], window.num_bags, groups)
     total, sites = mixing.zeros(dtype, x.device), by_site(gy)
     for step, pooled in pooled_tiles(x, window, (1,) * window.ndim):
@@ -65,6 +71,8 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
     """
     if depthwise.suits(window, x.shape[1], groups):
         return input_grad(gy, weight, window, groups, list(x.shape[2:])), weight_grad(x, gy, window, groups)
+    if window.num_bags == 0:
+        return torch.zeros_like(x), torch.zeros_like(weight)
     gx = empty_sites(gy, x.shape[1], tuple(x.shape[2:]))
     mixing = Mixing(gx.shape[1], gy.shape[1], window.num_bags, groups)
     matrix, total = mixing.to_matrix(exchanged(weight, groups)), mixing.zeros(weight.dtype, x.device)
@@ -140,9 +148,10 @@ def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...]) -> Iterator[
 
 def empty_sites(like: Tensor, channels: int, size: tuple[int, ...]) -> Tensor:
     """Allocate (B, channels, *size) in the type and the memory format of ``like``."""
+    shape = (like.shape[0], channels, *size)
     if memory_format(like) == torch.contiguous_format:
-        return like.new_empty((like.shape[0], channels, *size))
-    return like.new_empty((like.shape[0], *size, channels)).movedim(-1, 1)
+        return like.new_empty(shape)
+    return like.new_empty((shape[0], *size, channels)).movedim(-1, 1)
 
 
 def by_site(y: Tensor) -> Tensor:

@@ -25,7 +25,8 @@ def region_divisors(stencil: Stencil, reduction: Reduction, like: Tensor) -> Ten
 
 def bag_taps(stencil: Stencil, center: bool, like: Tensor) -> Tensor:
     """Return which cells each bag holds, (bags, cells) of ones and zeros, in the type and on the device of ``like``."""
-    return _constant((stencil.token, center, None, like.dtype, str(like.device)), like)
+    taps = _constant((stencil.token, center, None, like.dtype, str(like.device)), like)
+    return taps.view(stencil.num_regions + center, stencil.num_cells)
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
@@ -60,7 +61,7 @@ def _divisors(token: str, reduction: Reduction) -> list[int]:
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
 def _taps(token: str, center: bool) -> list[list[float]]:
     stencil = Stencil.from_token(token)
-    taps: list[list[float]] = stencil.taps("sum").reshape(stencil.num_regions, -1).tolist()
+    taps: list[list[float]] = stencil.taps("sum").reshape(stencil.num_regions, stencil.num_cells).tolist()
     if center:
         taps.append([float(cell == stencil.center_cell) for cell in range(stencil.num_cells)])
     return taps

@@ -6,7 +6,8 @@ from hypothesis import given
 from torch.autograd import gradcheck, gradgradcheck
 from torch.library import opcheck
 
-from lpsc_nd import LogPolarPool2d, LPSConv1d, LPSConv2d, LPSConv3d, LPSConvNd
+from lpsc_nd import LogPolarPool2d, LPSConv1d, LPSConv2d, LPSConv3d, LPSConvNd, Stencil
+from lpsc_nd.functional import lps_conv
 from lpsc_nd.pooling import ops, plan
 from lpsc_nd.testing import layer_cases
 
@@ -251,3 +252,16 @@ def test_vmap_over_weights_is_an_ensemble():
     x = torch.randn(2, 2, 7, 7, dtype=torch.float64)
     run = torch.func.vmap(lambda values: torch.func.functional_call(layers[0], values, (x,)))
     torch.testing.assert_close(run(parameters), torch.stack([layer(x) for layer in layers]))
+
+
+@pytest.mark.parametrize("engine", ["reference", "expand", "bags"])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_window_without_regions_gives_the_bias(engine, groups):
+    stencil, bias = Stencil.from_mask([[0, 0, 0]] * 3), torch.tensor([1.0, 2.0], requires_grad=True)
+    x, weight = torch.randn(1, 2, 5, 5, requires_grad=True), torch.zeros(2, 2 // groups, 0, requires_grad=True)
+    y = lps_conv(x, weight, stencil, bias, groups=groups, engine=engine)
+    assert torch.equal(y, bias.detach().view(2, 1, 1).expand(1, 2, 3, 3))
+    gx, gw, gb = torch.autograd.grad(y.sum(), [x, weight, bias])
+    assert not gx.any()
+    assert gw.shape == weight.shape
+    assert gb.tolist() == [9.0, 9.0]
