@@ -6,7 +6,9 @@ without being traced themselves.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +17,16 @@ from lpsc_nd.geometry import Reduction
 from lpsc_nd.geometry.stencil import Stencil
 from lpsc_nd.pooling.runs import MOST_DOUBLINGS, runs
 
+F = TypeVar("F", bound=Callable[..., Any])
+
 Key = tuple[str, bool, Reduction | None, torch.dtype, str]
+"""Stencil token, whether the centre counts, reduction (None for taps), type, device."""
+
+
+def _constant_result(function: F) -> F:
+    """Mark a function as ``torch.compiler.assume_constant_result`` does, without importing dynamo: a whole second."""
+    function._dynamo_marked_constant = True  # type: ignore[attr-defined]
+    return function
 
 
 def region_divisors(stencil: Stencil, reduction: Reduction, like: Tensor) -> Tensor:
@@ -29,7 +40,7 @@ def bag_taps(stencil: Stencil, center: bool, like: Tensor) -> Tensor:
     return taps.view(stencil.num_regions + center, stencil.num_cells)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@_constant_result
 def rows_read(token: str, center: bool) -> int:
     """Return the table rows that one site reads at the best, each doubling of the table counted as two."""
     return _rows_read(token, center)
@@ -52,13 +63,13 @@ def _make(key: Key) -> Tensor:
     return torch.tensor(values, dtype=dtype, device=device)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@_constant_result
 def _divisors(token: str, reduction: Reduction) -> list[int]:
     divisors: list[int] = Stencil.from_token(token).divisors(reduction).tolist()
     return divisors
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@_constant_result
 def _taps(token: str, center: bool) -> list[list[float]]:
     stencil = Stencil.from_token(token)
     taps: list[list[float]] = stencil.taps("sum").reshape(stencil.num_regions, stencil.num_cells).tolist()
