@@ -20,6 +20,9 @@ from lpsc_nd.testing import (
 
 ENGINES = ("reference", "expand", "bags", "auto")
 
+# nn.Conv's own, once per process
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")
+
 
 @pytest.mark.parametrize("engine", ENGINES)
 @given(case=layer_cases())
