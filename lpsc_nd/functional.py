@@ -62,7 +62,7 @@ def lps_conv(
     check_modes(padding_mode, reduction, engine)
     check_engine(engine, window, reduction)
     _check_weights(weight, center_weight, bias, stencil)
-    check_groups(groups, out_channels=weight.shape[0])
+    groups = check_groups(groups, out_channels=weight.shape[0])
     return execute.conv(input, weight, center_weight, bias, window, groups, padding_mode, reduction, engine)
 
 
@@ -116,13 +116,14 @@ def make_window(
 
 
 def check_groups(groups: int, **channels: int) -> int:
-    """Check that ``groups`` is positive and divides each of the named numbers of channels."""
-    if _checks.integer("groups", groups, minimum=-(2**62)) <= 0:
-        raise ValueError(f"groups must be a positive integer, got {groups}")
+    """Return ``groups`` as an int that is positive and divides each of the named numbers of channels."""
+    count = _checks.integer("groups", groups, minimum=-(2**62))
+    if count <= 0:
+        raise ValueError(f"groups must be a positive integer, got {count}")
     for name, number in channels.items():
-        if number % groups:
-            raise ValueError(f"{name} must be divisible by groups, got {number} and {groups}")
-    return groups
+        if number % count:
+            raise ValueError(f"{name} must be divisible by groups, got {number} and {count}")
+    return count
 
 
 def check_modes(padding_mode: str, reduction: str, engine: str) -> None:

@@ -84,7 +84,7 @@ def _choose_sum(problem: Problem) -> Choice:
     if problem.device != "cpu":
         return Choice("expand", f"the bag engine is made for the CPU, the input is on {problem.device}")
     if depthwise.suits(problem.window, problem.in_channels, problem.groups):
-        return Choice("bags", "every channel is a group: dense and channels last forward, bag sums for the weights")
+        return Choice("bags", "every channel is a group: dense in the faster layout, bag sums for the weight gradient")
     window, shapes = problem.window, problem.shapes
     costs = {"expand": expand_seconds(window, shapes), "bags": bags_seconds(window, shapes)}
     engine = "bags" if costs["bags"] < costs["expand"] else "expand"

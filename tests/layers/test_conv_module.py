@@ -5,6 +5,7 @@ import inspect
 import pickle
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -46,6 +47,13 @@ def test_parameters_have_the_contracted_shapes():
     assert bare.center_weight is None
     assert bare.bias is None
     assert list(bare.state_dict()) == ["weight"]
+
+
+def test_sizes_may_be_numpy_integers():
+    sizes = np.array([4, 6, 9, 1, 4, 2])
+    layer = LPSConv2d(sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], groups=sizes[5], engine="bags")
+    assert type(layer.groups) is int
+    assert layer(torch.zeros(1, 4, 9, 9)).shape == (1, 6, 9, 9)
 
 
 def test_mask_is_a_fresh_array():
