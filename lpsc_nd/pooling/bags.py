@@ -13,25 +13,30 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from lpsc_nd.pooling import depthwise
+from lpsc_nd.pooling import depthwise, mix_first
+from lpsc_nd.pooling.costs import Shapes, grads_apart, mixes_first
+from lpsc_nd.pooling.layout import by_site, empty_sites
 from lpsc_nd.pooling.mixing import Mixing
-from lpsc_nd.pooling.plan import Step, plan, tile_index, window_rows
+from lpsc_nd.pooling.plan import Step, plan
 from lpsc_nd.pooling.scratch import scratch
-from lpsc_nd.pooling.table import compute_dtype, double, fill_table, memory_format, spread_size
-from lpsc_nd.pooling.tiles import Grid, tiles
+from lpsc_nd.pooling.table import compute_dtype, double, fill_table, spread_size
+from lpsc_nd.pooling.transposed import sum_bags, summed_tiles
 from lpsc_nd.pooling.window import Window
 
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
     """Pool and mix: (B, C, *in), (C', C / groups, bags) in the compute type -> (B, C', *out) in the type of ``x``."""
+    ones = (1,) * window.ndim
     if depthwise.suits(window, x.shape[1], groups):
-        return depthwise.conv(x, weight, bias, window, (1,) * window.ndim)
+        return depthwise.conv(x, weight, bias, window, ones)
+    if mixes_first(window, ones, tuple(x.shape[2:]), x.shape[1], weight.shape[0], groups):
+        return mix_first.conv(x, weight, bias, window, ones)
     y = empty_sites(x, weight.shape[0], window.output_size(x.shape[2:]))
     if window.num_bags == 0:
         return y.copy_(bias.view(-1, *(1,) * window.ndim)) if bias is not None else y.zero_()
     mixing = Mixing(weight.shape[0], x.shape[1], window.num_bags, groups)
     matrix, sites = mixing.to_matrix(weight), by_site(y)
-    for step, pooled in pooled_tiles(x, window, (1,) * window.ndim):
+    for step, pooled in pooled_tiles(x, window, ones):
         mixing.store(sites[step.images, step.sites], pooled, matrix, bias)
     return y
 
@@ -41,6 +46,8 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, groups: int, input_si
     adjoint, swapped = window.adjoint(input_size), exchanged(weight, groups)
     if depthwise.suits(window, gy.shape[1], groups):
         return depthwise.conv(gy, swapped, None, adjoint, window.stride)
+    if mixes_first(adjoint, window.stride, tuple(gy.shape[2:]), gy.shape[1], swapped.shape[0], groups):
+        return mix_first.conv(gy, swapped, None, adjoint, window.stride)
     gx = empty_sites(gy, swapped.shape[0], tuple(input_size))
     if window.num_bags == 0:
         return gx.zero_()
@@ -64,12 +71,13 @@ def weight_grad(x: Tensor, gy: Tensor, window: Window, groups: int) -> Tensor:
 
 
 def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: int) -> tuple[Tensor, Tensor]:
-    """Return input and weight gradient of a stride of 1, from one pooling of the output gradient if that serves both.
+    """Return input and weight gradient of a stride of 1, from one pooling of the output gradient if that is cheaper.
 
     Pooled through the reflected stencil, gy times the weights is the input gradient, and times x it is the weight
     gradient: sum_s gy[s] pool(x)[s] = sum_p pool^T(gy)[p] x[p].
     """
-    if depthwise.suits(window, x.shape[1], groups):
+    shapes = Shapes(x.shape[0], x.shape[1], gy.shape[1], groups, tuple(x.shape[2:]))
+    if depthwise.suits(window, x.shape[1], groups) or grads_apart(window, shapes):
         return input_grad(gy, weight, window, groups, list(x.shape[2:])), weight_grad(x, gy, window, groups)
     if window.num_bags == 0:
         return torch.zeros_like(x), torch.zeros_like(weight)
@@ -94,28 +102,18 @@ def pool(x: Tensor, window: Window) -> Tensor:
 
 
 def pool_adjoint(z: Tensor, window: Window, input_size: list[int]) -> Tensor:
-    """Add every bag's value to each of its cells: (B, C, bags, *out) -> (B, C, *in).
-
-    The table has a row for each (cell, bag); a cell's value is one sum, over the rows of each neighbour and the bag in
-    which the neighbour has it.
-    """
+    """Add every bag's value to each of its cells: (B, C, bags, *out) -> (B, C, *in)."""
     adjoint, channels = window.adjoint(input_size), z.shape[1]
-    padded = adjoint.padded_size(spread_size(z.shape[3:], window.stride))
     x = z.new_zeros((*z.shape[:2], math.prod(input_size)))
-    if 0 in (*z.shape, *input_size):
-        return x.unflatten(-1, tuple(input_size))
-    table = z.new_empty((z.shape[0], *padded, adjoint.num_bags * channels))
-    fill_table(table, z.transpose(1, 2).flatten(1, 2), [before for before, _ in adjoint.padding], window.stride)
-    indptr, cells = adjoint.stencil.bags(center=adjoint.center)
-    bag = torch.arange(adjoint.num_bags).repeat_interleave(torch.from_numpy(indptr).diff()).numpy()
-    rows = window_rows(adjoint, cells, padded) * adjoint.num_bags + bag
-    grid = Grid(z.shape[0], tuple(input_size), padded, adjoint.stride)
-    steps = tuple(step * adjoint.num_bags for step in grid.site_steps)
-    for tile in tiles(grid, max(64, 2**16 // channels)):
-        indices, offsets = tile_index(rows, indptr[[0, -1]], tile.shape, steps, str(z.device))
-        block = _sum_bags(table.view(-1, channels)[tile.first_row * adjoint.num_bags :], indices, offsets)
-        images = block.unflatten(0, (tile.images.stop - tile.images.start, -1))  # (b, s, C)
-        x[tile.images, :, tile.sites] = images.transpose(1, 2)
+    rows = z.transpose(1, 2).flatten(1, 2)  # (B, bags * C, *out)
+
+    def fill(table: Tensor, first_image: int, starts: list[int]) -> None:
+        fill_table(table, rows[first_image : first_image + table.shape[0]], starts, window.stride)
+
+    shape = (z.shape[0], channels, tuple(z.shape[3:]))
+    for step, sums in summed_tiles(fill, *shape, adjoint, window.stride, z.dtype, z.device):
+        images = sums.unflatten(0, (step.images.stop - step.images.start, -1))  # (b, s, C)
+        x[step.images, :, step.sites] = images.transpose(1, 2)
     return x.unflatten(-1, tuple(input_size))
 
 
@@ -142,28 +140,10 @@ def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...]) -> Iterator[
             fill_table(table, images, [starts[0] - slab.first_cell, *starts[1:]], steps)
             double(tables, rows, planned.doublings, window.dilation[-1])
             for step in slab_steps:
-                pooled = _sum_bags(tables[step.first_row :], step.indices, step.offsets)
+                pooled = sum_bags(tables[step.first_row :], step.indices, step.offsets)
                 yield step, pooled.view(-1, window.num_bags, channels)
-
-
-def empty_sites(like: Tensor, channels: int, size: tuple[int, ...]) -> Tensor:
-    """Allocate (B, channels, *size) in the type and the memory format of ``like``."""
-    shape = (like.shape[0], channels, *size)
-    if memory_format(like) == torch.contiguous_format:
-        return like.new_empty(shape)
-    return like.new_empty((shape[0], *size, channels)).movedim(-1, 1)
-
-
-def by_site(y: Tensor) -> Tensor:
-    """Return (B, C, *size) as (B, sites, C), without a copy of a contiguous or channels-last tensor."""
-    channels_last = memory_format(y) != torch.contiguous_format
-    return y.movedim(1, -1).flatten(1, -2) if channels_last else y.flatten(2).transpose(1, 2)
 
 
 def exchanged(weight: Tensor, groups: int) -> Tensor:
     """Exchange input and output channels: (C', C / groups, bags) -> (C, C' / groups, bags)."""
     return weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
-
-
-def _sum_bags(rows: Tensor, indices: Tensor, offsets: Tensor) -> Tensor:
-    return torch.embedding_bag(rows, indices, offsets, mode=0, include_last_offset=True)[0]

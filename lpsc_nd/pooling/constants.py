@@ -46,6 +46,12 @@ def rows_read(token: str, center: bool) -> int:
     return _rows_read(token, center)
 
 
+@_constant_result
+def cells_read(token: str, center: bool) -> int:
+    """Return how many cells a window's bags hold together."""
+    return int(Stencil.from_token(token).bags(center=center)[0][-1])
+
+
 def _constant(key: Key, like: Tensor) -> Tensor:
     kept = not torch.compiler.is_compiling() and type(like) in (Tensor, nn.Parameter)
     return _kept(key) if kept else _make(key)

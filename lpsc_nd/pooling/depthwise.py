@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.pooling.expand import CONVOLUTIONS, dense_kernel, symmetric
-from lpsc_nd.pooling.table import CHANNELS_LAST, fill_table, memory_format, spread_size
+from lpsc_nd.pooling.layout import CHANNELS_LAST, memory_format
+from lpsc_nd.pooling.table import fill_table, spread_size
 from lpsc_nd.pooling.window import Window
 
 NARROW = 14

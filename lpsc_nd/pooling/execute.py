@@ -14,8 +14,9 @@ from lpsc_nd.geometry import Reduction, Stencil
 from lpsc_nd.pooling import derivatives, expand, inputs, maximum, reference
 from lpsc_nd.pooling.constants import region_divisors
 from lpsc_nd.pooling.dispatch import Engine, Problem, choose
+from lpsc_nd.pooling.layout import memory_format
 from lpsc_nd.pooling.padding import PaddingMode, pad
-from lpsc_nd.pooling.table import compute_dtype, memory_format
+from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.window import Window
 
 ConvEngine = Callable[[Tensor, Tensor, Tensor | None, Window, int], Tensor]

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.library import custom_op
 
 from lpsc_nd.pooling import bags
+from lpsc_nd.pooling.layout import empty_sites
 from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.window import Window
 
@@ -66,12 +67,12 @@ def pool_adjoint(z: Tensor, input_size: list[int], *window: Any) -> Tensor:
 
 @conv.register_fake
 def _(x: Tensor, weight: Tensor, bias: Tensor | None, groups: int, *window: Any) -> Tensor:
-    return bags.empty_sites(x, weight.shape[0], Window.from_args(*window).output_size(x.shape[2:]))
+    return empty_sites(x, weight.shape[0], Window.from_args(*window).output_size(x.shape[2:]))
 
 
 @input_grad.register_fake
 def _(gy: Tensor, weight: Tensor, input_size: list[int], groups: int, *window: Any) -> Tensor:
-    return bags.empty_sites(gy, weight.shape[1] * groups, tuple(input_size))
+    return empty_sites(gy, weight.shape[1] * groups, tuple(input_size))
 
 
 @weight_grad.register_fake
@@ -82,7 +83,7 @@ def _(x: Tensor, gy: Tensor, groups: int, *window: Any) -> Tensor:
 
 @both_grads.register_fake
 def _(x: Tensor, gy: Tensor, weight: Tensor, groups: int, *window: Any) -> tuple[Tensor, Tensor]:
-    return bags.empty_sites(gy, x.shape[1], tuple(x.shape[2:])), weight.new_empty(weight.shape)
+    return empty_sites(gy, x.shape[1], tuple(x.shape[2:])), weight.new_empty(weight.shape)
 
 
 @pool.register_fake

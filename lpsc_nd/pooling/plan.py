@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lpsc_nd.geometry._types import IntArray
+from lpsc_nd.pooling.constants import cells_read
 from lpsc_nd.pooling.runs import MOST_DOUBLINGS, runs
 from lpsc_nd.pooling.slabs import Slab, slabs, smallest_slab
 from lpsc_nd.pooling.tiles import Grid, Tile, tiles
 from lpsc_nd.pooling.window import Window
 
+BagRows = tuple[IntArray, IntArray]
+"""Table rows that one site reads, and where each of its bags begins among them."""
+
 TILE_ELEMENTS = 2**19
 """Elements of a tile's pooled matrix: two MiB in float32, where cache misses and the calls per tile balance."""
+
+TILE_ENTRIES = 2**17
+"""Entries of the gather index of a tile of a transposed plan."""
 
 TILE_SITES = (64, 2048)
 """Fewest and most sites of a tile, whatever their elements."""
@@ -81,19 +89,44 @@ def plan(
     if 0 in (batch, channels, window.num_bags, *sites):
         return Plan(0, ())
     doublings = _best_doublings(window, padded, sites, channels)
-    cells = SLAB_ELEMENTS // (channels * (doublings + 1))
+    parts = slabs(window, batch, padded, sites, SLAB_ELEMENTS // (channels * (doublings + 1)))
+    return Plan(
+        doublings,
+        _steps(parts, _tile_sites(window.num_bags * channels), 1, partial(_bag_rows, window, doublings), device),
+    )
+
+
+@lru_cache(maxsize=16)
+def transposed_plan(
+    window: Window, batch: int, padded: tuple[int, ...], sites: tuple[int, ...], channels: int, device: str
+) -> Plan:
+    """Plan the sums of a table that has a row for each (padded cell, bag); arguments as for :func:`plan`.
+
+    A site is the sum, over the cells of the window, of the cell's row for the bag that holds it.
+    """
+    if 0 in (batch, channels, window.num_bags, *sites):
+        return Plan(0, ())
+    parts = slabs(window, batch, padded, sites, SLAB_ELEMENTS // (channels * window.num_bags))
+    target = _within(TILE_ENTRIES // max(1, cells_read(window.stencil.token, window.center)))
+    return Plan(0, _steps(parts, target, window.num_bags, partial(_cell_rows, window), device))
+
+
+def _steps(
+    parts: Iterable[Slab], target: int, rows_per_cell: int, read: Callable[[Grid], BagRows], device: str
+) -> tuple[tuple[Slab, tuple[Step, ...]], ...]:
+    """Cut slabs into tiles of about ``target`` sites, each with its gather index."""
     index: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}
     planned = []
-    for slab in slabs(window, batch, padded, sites, cells):
+    for slab in parts:
         steps = []
-        for tile in tiles(slab.grid, _tile_sites(window.num_bags * channels)):
+        for tile in tiles(slab.grid, target):
             key = (*tile.shape, slab.grid.table_rows)
             if key not in index:
-                rows, indptr = _bag_rows(window, slab.grid, doublings)
-                index[key] = tile_index(rows, indptr, tile.shape, slab.grid.site_steps, device)
-            steps.append(_step(slab, tile, *index[key]))
+                distances = tuple(step * rows_per_cell for step in slab.grid.site_steps)
+                index[key] = tile_index(*read(slab.grid), tile.shape, distances, device)
+            steps.append(_step(slab, tile, rows_per_cell, *index[key]))
         planned.append((slab, tuple(steps)))
-    return Plan(doublings, tuple(planned))
+    return tuple(planned)
 
 
 def tile_index(
@@ -124,10 +157,17 @@ def window_rows(window: Window, cells: IntArray, padded: tuple[int, ...]) -> Int
     return np.ravel_multi_index(steps, padded).astype(np.int64)
 
 
-def _bag_rows(window: Window, grid: Grid, doublings: int) -> tuple[IntArray, IntArray]:
+def _bag_rows(window: Window, doublings: int, grid: Grid) -> BagRows:
     """Lay a window's runs on a table whose k-th part holds the sums of 2^k neighbouring cells."""
     found = runs(window.stencil, window.center, doublings)
     return window_rows(window, found.cells, grid.padded) + found.doublings * grid.table_rows, found.indptr
+
+
+def _cell_rows(window: Window, grid: Grid) -> BagRows:
+    """Lay a window's cells on a table with a row for each (padded cell, bag), all of them as one bag."""
+    indptr, cells = window.stencil.bags(center=window.center)
+    bag = np.repeat(np.arange(window.num_bags), np.diff(indptr))
+    return window_rows(window, cells, grid.padded) * window.num_bags + bag, indptr[[0, -1]]
 
 
 def _best_doublings(window: Window, padded: tuple[int, ...], sites: tuple[int, ...], channels: int) -> int:
@@ -143,11 +183,15 @@ def _best_doublings(window: Window, padded: tuple[int, ...], sites: tuple[int, .
 
 
 def _tile_sites(elements_per_site: int) -> int:
+    return _within(TILE_ELEMENTS // elements_per_site)
+
+
+def _within(sites: int) -> int:
     fewest, most = TILE_SITES
-    return min(most, max(fewest, TILE_ELEMENTS // elements_per_site))
+    return min(most, max(fewest, sites))
 
 
-def _step(slab: Slab, tile: Tile, indices: Tensor, offsets: Tensor) -> Step:
+def _step(slab: Slab, tile: Tile, rows_per_cell: int, indices: Tensor, offsets: Tensor) -> Step:
     images = slice(slab.first_image + tile.images.start, slab.first_image + tile.images.stop)
     sites = slice(slab.first_site + tile.sites.start, slab.first_site + tile.sites.stop)
-    return Step(images, sites, tile.first_row, indices, offsets)
+    return Step(images, sites, tile.first_row * rows_per_cell, indices, offsets)

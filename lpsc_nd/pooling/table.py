@@ -10,16 +10,6 @@ from torch import Tensor
 PAGE = 2048
 """Strides of a multiple of so many bytes make a strided copy slow."""
 
-CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
-
-
-def memory_format(x: Tensor) -> torch.memory_format:
-    """Return the format that a batched input's output is to have: channels last if it is, and not also contiguous."""
-    layout = CHANNELS_LAST.get(x.ndim)
-    if layout is not None and x.is_contiguous(memory_format=layout) and not x.is_contiguous():
-        return layout
-    return torch.contiguous_format
-
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     """Return the type in which sums are accumulated: float32 for half precision, else the type itself."""
@@ -40,20 +30,36 @@ def fill_table(table: Tensor, x: Tensor, starts: Sequence[int], steps: Sequence[
         starts: where its first cell goes, per axis; cells that fall outside the table are left out.
         steps: distance at which its cells are put, per axis (1 keeps them together).
     """
-    source, target = x.movedim(1, -1), table
-    for axis, (start, step) in enumerate(zip(starts, steps, strict=True), start=1):
-        first = max(0, -(start // step))  # cells left out at the start
-        start += first * step
-        count = max(0, min(x.shape[axis + 1] - first, len(range(start, table.shape[axis], step))))
-        source = source.narrow(axis, min(first, x.shape[axis + 1]), count)
-        target = target[(slice(None),) * axis + (slice(start, start + count * step, step),)]
+    cells, target = places(table, x.shape[2:], starts, steps)
     if target.shape != table.shape:
         table.zero_()
+    source = x[(slice(None), slice(None), *cells)].movedim(1, -1)
     if _strides_whole_pages(x) and source.shape[1:-1] == x.shape[2:]:
         for image, place in zip(x, target, strict=True):
             place.copy_(image.flatten(1).T.contiguous().view(place.shape))
     else:
         target.copy_(source)
+
+
+def places(
+    table: Tensor, size: Sequence[int], starts: Sequence[int], steps: Sequence[int]
+) -> tuple[tuple[slice, ...], Tensor]:
+    """Return which cells of an input of ``size`` have a place in the table, and their places (B, *cells, C), a view.
+
+    Args:
+        table: (B, *padded, C).
+        size: input size per axis.
+        starts: where the first cell goes, per axis; negative where it lies before the table.
+        steps: distance at which the cells are put, per axis.
+    """
+    cells, target = [], table
+    for axis, (extent, start, step) in enumerate(zip(size, starts, steps, strict=True), start=1):
+        first = min(extent, max(0, -(start // step)))  # cells left out at the start
+        start += first * step
+        count = max(0, min(extent - first, len(range(start, table.shape[axis], step))))
+        cells.append(slice(first, first + count))
+        target = target[(slice(None),) * axis + (slice(start, start + count * step, step),)]
+    return tuple(cells), target
 
 
 def double(tables: Tensor, rows: int, doublings: int, distance: int) -> None:

@@ -1,0 +1,30 @@
+"""How inputs and outputs lie in memory."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+def memory_format(x: Tensor) -> torch.memory_format:
+    """Return the format that a batched input's output is to have: channels last if it is, and not also contiguous."""
+    layout = CHANNELS_LAST.get(x.ndim)
+    if layout is not None and x.is_contiguous(memory_format=layout) and not x.is_contiguous():
+        return layout
+    return torch.contiguous_format
+
+
+def empty_sites(like: Tensor, channels: int, size: tuple[int, ...]) -> Tensor:
+    """Allocate (B, channels, *size) in the type and the memory format of ``like``."""
+    shape = (like.shape[0], channels, *size)
+    if memory_format(like) == torch.contiguous_format:
+        return like.new_empty(shape)
+    return like.new_empty((shape[0], *size, channels)).movedim(-1, 1)
+
+
+def by_site(y: Tensor) -> Tensor:
+    """Return (B, C, *size) as (B, sites, C), without a copy of a contiguous or channels-last tensor."""
+    channels_last = memory_format(y) != torch.contiguous_format
+    return y.movedim(1, -1).flatten(1, -2) if channels_last else y.flatten(2).transpose(1, 2)

@@ -1,0 +1,51 @@
+"""How fast the parts of an engine are: measured on one thread of an AVX-512 processor with PyTorch 2.13.
+
+For the choice between engines only their ratios matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Measured speeds of the parts; per second unless said otherwise.
+
+    Args:
+        dense: floating-point operations of PyTorch's convolution.
+        dense_wide: the same where the kernel is wider than ``widest_fast`` cells on the last axis.
+        widest_fast: widest kernel that PyTorch's fast convolution takes.
+        full_wide_channels: output channels from which ``dense_wide`` is reached.
+        expansion: weights written into the dense kernel.
+        passed: values read from the input or written to the output.
+        product: floating-point operations of a pooled tile times the weights.
+        product_overhead: rows of a product that cost as much as its fixed part.
+        tabled: values copied into the padded table.
+        pooled: values summed into bags.
+        pooled_far: the same where every cell has a row for each bag.
+        row: seconds that a row of a bag takes beside its values.
+        vector: channels below which the processor's vectors are not filled: those of the table's rows, and the output
+            channels of PyTorch's convolution.
+        call: seconds that a call of the bag engine takes however small its input is.
+        slack: time of the bag engine beyond its parts (memory it allocates), as a factor.
+    """
+
+    dense: float = 2.0e11
+    dense_wide: float = 1.1e11
+    widest_fast: int = 14
+    full_wide_channels: int = 48
+    expansion: float = 3.0e8
+    passed: float = 2.5e9
+    product: float = 1.8e11
+    product_overhead: int = 32
+    tabled: float = 1.3e9
+    pooled: float = 1.8e10
+    pooled_far: float = 7.0e9
+    row: float = 0.9e-9
+    vector: int = 16
+    call: float = 1.5e-4
+    slack: float = 1.2
+
+
+RATES = Rates()
