@@ -6,10 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from lpsc_nd.geometry import Reduction
-from lpsc_nd.pooling.execute import fold
-from lpsc_nd.pooling.expand import dense_kernel
+from lpsc_nd.pooling.expand import layer_kernel
 from lpsc_nd.pooling.padding import PaddingMode
-from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.window import Window
 
 Conv = nn.Conv1d | nn.Conv2d | nn.Conv3d
@@ -29,8 +27,7 @@ def dense_weight(weight: Tensor, center_weight: Tensor | None, window: Window, r
     """
     if reduction == "max":
         raise ValueError("reduction 'max' is not linear, so no dense kernel equals this layer")
-    folded = fold(weight, center_weight, window.stencil, reduction, compute_dtype(weight.dtype))
-    return dense_kernel(folded, window).to(weight.dtype)
+    return layer_kernel(weight, center_weight, window, reduction).to(weight.dtype)
 
 
 def dense_conv(

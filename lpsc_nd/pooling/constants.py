@@ -19,8 +19,8 @@ from lpsc_nd.pooling.runs import MOST_DOUBLINGS, runs
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-Key = tuple[str, bool, Reduction | None, torch.dtype, str]
-"""Stencil token, whether the centre counts, reduction (None for taps), type, device."""
+Key = tuple[Callable[..., Any], str, bool, Reduction, torch.dtype, torch.device]
+"""What gives the values, stencil token, whether the centre counts, reduction, type, device."""
 
 
 def _constant_result(function: F) -> F:
@@ -31,12 +31,13 @@ def _constant_result(function: F) -> F:
 
 def region_divisors(stencil: Stencil, reduction: Reduction, like: Tensor) -> Tensor:
     """Return what each region's sum is divided by, (R,), in the type and on the device of ``like``."""
-    return _constant((stencil.token, False, reduction, like.dtype, str(like.device)), like)
+    return _constant((_divisors, stencil.token, False, reduction, like.dtype, like.device), like)
 
 
-def bag_taps(stencil: Stencil, center: bool, like: Tensor) -> Tensor:
-    """Return which cells each bag holds, (bags, cells) of ones and zeros, in the type and on the device of ``like``."""
-    taps = _constant((stencil.token, center, None, like.dtype, str(like.device)), like)
+def bag_taps(stencil: Stencil, center: bool, reduction: Reduction, like: Tensor) -> Tensor:
+    """Return what each cell counts in each bag, (bags, cells), in the type and on the device of ``like``: 1 / N_r
+    for the mean of a region and 1 for the sum, 1 for the centre."""
+    taps = _constant((_taps, stencil.token, center, reduction, like.dtype, like.device), like)
     return taps.view(stencil.num_regions + center, stencil.num_cells)
 
 
@@ -64,21 +65,20 @@ def _kept(key: Key) -> Tensor:
 
 
 def _make(key: Key) -> Tensor:
-    token, center, reduction, dtype, device = key
-    values = _taps(token, center) if reduction is None else _divisors(token, reduction)
-    return torch.tensor(values, dtype=dtype, device=device)
+    values, token, center, reduction, dtype, device = key
+    return torch.tensor(values(token, center, reduction), dtype=dtype, device=device)
 
 
 @_constant_result
-def _divisors(token: str, reduction: Reduction) -> list[int]:
+def _divisors(token: str, center: bool, reduction: Reduction) -> list[int]:
     divisors: list[int] = Stencil.from_token(token).divisors(reduction).tolist()
     return divisors
 
 
 @_constant_result
-def _taps(token: str, center: bool) -> list[list[float]]:
+def _taps(token: str, center: bool, reduction: Reduction) -> list[list[float]]:
     stencil = Stencil.from_token(token)
-    taps: list[list[float]] = stencil.taps("sum").reshape(stencil.num_regions, stencil.num_cells).tolist()
+    taps: list[list[float]] = stencil.taps(reduction).reshape(stencil.num_regions, stencil.num_cells).tolist()
     if center:
         taps.append([float(cell == stencil.center_cell) for cell in range(stencil.num_cells)])
     return taps

@@ -1,9 +1,9 @@
 """The bag engine where every input channel is a group of its own.
 
 A pooled sum then serves one output channel only, so pooling first saves nothing, and PyTorch's dense depthwise
-convolution is the faster way: in the default layout for narrow kernels, channels last from a width of 15 on, where the
-default layout's takes tenfold and more. The weight gradient is another matter: it has one number per region instead of
-one per cell, and stays with the bag sums.
+convolution is the faster way: channels last from a width of 14 on, where the default layout takes tenfold and more, and
+in the default layout just below that, where channels last is the slow one. The weight gradient is another matter: it
+has one number per region instead of one per cell, and stays with the bag sums.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from lpsc_nd.pooling.layout import CHANNELS_LAST, memory_format
 from lpsc_nd.pooling.table import fill_table, spread_size
 from lpsc_nd.pooling.window import Window
 
-NARROW = 14
-"""Widest kernel for which PyTorch's default layout is the fast one."""
+NARROW = 13
+"""Widest kernel for which PyTorch's default layout is fast."""
+
+NARROW_LAST = 10
+"""Widest kernel up to 13 for which channels last is fast as well, so that no layout need be changed."""
 
 
 def suits(window: Window, in_channels: int, groups: int) -> bool:
@@ -40,7 +43,7 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, steps: 
     kernel = dense_kernel(weight, window)
     if any(step != 1 for step in steps):
         return _spread_conv(x, kernel, bias, window, steps)
-    layout = _faster_layout(window)
+    layout = _faster_layout(window, memory_format(x))
     if x.is_contiguous(memory_format=layout) and x.dtype == kernel.dtype:
         return _dense(x, kernel, bias, window)
     y = x.new_empty((x.shape[0], kernel.shape[0], *window.output_size(x.shape[2:])))
@@ -50,10 +53,11 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, steps: 
     return y
 
 
-def _faster_layout(window: Window) -> torch.memory_format:
-    layout = CHANNELS_LAST.get(window.ndim + 2)
-    narrow = max(window.stencil.kernel_size) <= NARROW
-    return torch.contiguous_format if narrow or layout is None else layout
+def _faster_layout(window: Window, given: torch.memory_format) -> torch.memory_format:
+    widest, layout = max(window.stencil.kernel_size), CHANNELS_LAST.get(window.ndim + 2)
+    if layout is None or widest <= NARROW_LAST:
+        return given
+    return torch.contiguous_format if widest <= NARROW else layout
 
 
 def _spread_conv(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window, steps: tuple[int, ...]) -> Tensor:

@@ -17,6 +17,7 @@ from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling import depthwise
 from lpsc_nd.pooling.costs import Shapes, bags_seconds, expand_seconds
 from lpsc_nd.pooling.expand import CONVOLUTIONS
+from lpsc_nd.pooling.inputs import check_fits
 from lpsc_nd.pooling.window import Window
 
 Engine = Literal["auto", "reference", "expand", "bags", "maximum"]
@@ -64,7 +65,25 @@ def choose(problem: Problem, engine: Engine = "auto") -> Choice:
         return Choice("maximum", "the only engine besides the reference that takes maxima")
     if torch.compiler.is_exporting() and problem.window.ndim in CONVOLUTIONS:
         return Choice("expand", "an exported graph holds PyTorch's own convolution")
-    return _choose_sum(problem) if torch.compiler.is_compiling() else _chosen_sum(problem)
+    return _choose_sum(problem)
+
+
+def fitting_engine(problem: Problem, engine: Engine) -> str:
+    """Name the engine of a problem whose window fits its input.
+
+    Raises:
+        RuntimeError: a window larger than the padded input.
+        ValueError: an engine that cannot do this.
+    """
+    return _fitting(problem, engine) if torch.compiler.is_compiling() else _fitting_before(problem, engine)
+
+
+def _fitting(problem: Problem, engine: Engine) -> str:
+    check_fits(problem.size, problem.window)
+    return choose(problem, engine).engine
+
+
+_fitting_before = lru_cache(maxsize=256)(_fitting)
 
 
 def check_engine(engine: Engine, window: Window, reduction: Reduction) -> None:
@@ -90,9 +109,6 @@ def _choose_sum(problem: Problem) -> Choice:
     engine = "bags" if costs["bags"] < costs["expand"] else "expand"
     other = "expand" if engine == "bags" else "bags"
     return Choice(engine, f"cheaper than {other} by the cost model", costs)
-
-
-_chosen_sum = lru_cache(maxsize=256)(_choose_sum)
 
 
 def _cannot_expand(window: Window, reduction: Reduction) -> str | None:

@@ -11,15 +11,17 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.geometry import Reduction, Stencil
-from lpsc_nd.pooling import derivatives, expand, inputs, maximum, reference
+from lpsc_nd.pooling import bags, derivatives, expand, inputs, maximum, reference
 from lpsc_nd.pooling.constants import region_divisors
-from lpsc_nd.pooling.dispatch import Engine, Problem, choose
+from lpsc_nd.pooling.dispatch import Engine, Problem, fitting_engine
 from lpsc_nd.pooling.layout import memory_format
 from lpsc_nd.pooling.padding import PaddingMode, pad
+from lpsc_nd.pooling.plain import is_plain
 from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.window import Window
 
-ConvEngine = Callable[[Tensor, Tensor, Tensor | None, Window, int], Tensor]
+ConvEngine = Callable[[Tensor, Tensor, Tensor | None, Tensor | None, Window, int, Reduction], Tensor]
+SumEngine = Callable[[Tensor, Tensor, Tensor | None, Window, int], Tensor]
 PoolEngine = Callable[[Tensor, Window], Tensor]
 
 
@@ -44,10 +46,9 @@ def conv(
     if autocast and x.dtype != torch.float64:
         batched = batched.to(torch.get_autocast_dtype(x.device.type))
     problem = _problem(batched, weight.shape[0], window, groups, reduction)
-    run = CONV_ENGINES[reduction == "max"][choose(problem, engine).engine]
+    run = CONV_ENGINES[reduction == "max"][fitting_engine(problem, engine)]
     with torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
-        folded = fold(weight, center_weight, window.stencil, reduction, compute_dtype(batched.dtype))
-        y = run(batched, folded, None if bias is None else bias.to(folded.dtype), window, groups)
+        y = run(batched, weight, center_weight, bias, window, groups, reduction)
     return y if x.ndim == window.ndim + 2 else y.squeeze(0)
 
 
@@ -58,7 +59,7 @@ def pool(x: Tensor, window: Window, padding_mode: PaddingMode, reduction: Reduct
     batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
     batched, window = _pad(batched, window, padding_mode)
     problem = _problem(batched, batched.shape[1] * window.num_bags, window, batched.shape[1], reduction)
-    run = POOL_ENGINES[reduction == "max"][choose(problem, engine).engine]
+    run = POOL_ENGINES[reduction == "max"][fitting_engine(problem, engine)]
     sums = run(batched.to(compute_dtype(x.dtype)), window)
     divisors = region_divisors(window.stencil, reduction, sums)
     pooled = (sums / divisors.reshape(-1, *(1,) * window.ndim)).to(x.dtype)
@@ -82,10 +83,10 @@ def fold(
 
 
 def _pad(x: Tensor, window: Window, mode: PaddingMode) -> tuple[Tensor, Window]:
-    """Fill the border now unless it is zeros, which every engine adds by itself; check that the window fits."""
-    inputs.check_fits(x.shape[2:], window)
+    """Fill the border now unless it is zeros, which every engine adds by itself."""
     if mode == "zeros" or not any(map(any, window.padding)):
         return x, window
+    inputs.check_fits(x.shape[2:], window)
     return pad(x, window.padding, mode), replace(window, padding=((0, 0),) * window.ndim)
 
 
@@ -93,19 +94,40 @@ def _problem(x: Tensor, out_channels: int, window: Window, groups: int, reductio
     return Problem(window, x.shape[0], x.shape[1], out_channels, tuple(x.shape[2:]), groups, reduction, x.device.type)
 
 
-def _bags_conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
-    return derivatives.conv(x, weight, bias, groups, *window.args)
+def _bags_conv(
+    x: Tensor,
+    weight: Tensor,
+    center_weight: Tensor | None,
+    bias: Tensor | None,
+    window: Window,
+    groups: int,
+    reduction: Reduction,
+) -> Tensor:
+    folded = fold(weight, center_weight, window.stencil, reduction, compute_dtype(x.dtype))
+    bias = None if bias is None else bias.to(folded.dtype)
+    if is_plain(x, folded):
+        return bags.conv(x, folded, bias, window, groups)
+    return derivatives.conv(x, folded, bias, groups, *window.args)
 
 
 def _bags_pool(x: Tensor, window: Window) -> Tensor:
     return derivatives.pool(x, *window.args)
 
 
-def _like_input(run: ConvEngine) -> ConvEngine:
-    """Let an engine compute in the weights' type, and give the type and memory format of the input."""
+def _like_input(run: SumEngine) -> ConvEngine:
+    """Let an engine compute in the type of accumulation, and give the type and memory format of the input."""
 
-    def convert(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
-        y = run(x.to(weight.dtype), weight, bias, window, groups)
+    def convert(
+        x: Tensor,
+        weight: Tensor,
+        center_weight: Tensor | None,
+        bias: Tensor | None,
+        window: Window,
+        groups: int,
+        reduction: Reduction,
+    ) -> Tensor:
+        folded = fold(weight, center_weight, window.stencil, reduction, compute_dtype(x.dtype))
+        y = run(x.to(folded.dtype), folded, None if bias is None else bias.to(folded.dtype), window, groups)
         return y.to(x.dtype).contiguous(memory_format=memory_format(x))
 
     return convert

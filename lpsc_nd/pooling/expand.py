@@ -8,30 +8,50 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling.constants import bag_taps
+from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.window import Window
 
 CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 
-def dense_kernel(weight: Tensor, window: Window) -> Tensor:
+def dense_kernel(weight: Tensor, window: Window, reduction: Reduction = "sum") -> Tensor:
     """Write every bag's weight on its cells: (C', C / groups, bags) -> (C', C / groups, *kernel_size)."""
-    taps = bag_taps(window.stencil, window.center, weight)  # (bags, cells)
+    taps = bag_taps(window.stencil, window.center, reduction, weight)  # (bags, cells)
     return (weight @ taps).unflatten(-1, window.stencil.kernel_size)
 
 
-def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
-    """Convolve densely: (B, C, *in), (C', C / groups, bags) -> (B, C', *out), for one to three axes."""
-    kernel = dense_kernel(weight, window).to(x.dtype)
+def layer_kernel(weight: Tensor, center_weight: Tensor | None, window: Window, reduction: Reduction) -> Tensor:
+    """Return the dense kernel of a layer's own weights, in the type of accumulation."""
+    bags = weight if center_weight is None else torch.cat([weight, center_weight.unsqueeze(-1)], dim=-1)
+    return dense_kernel(bags.to(compute_dtype(bags.dtype)), window, reduction)
+
+
+def conv(
+    x: Tensor,
+    weight: Tensor,
+    center_weight: Tensor | None,
+    bias: Tensor | None,
+    window: Window,
+    groups: int,
+    reduction: Reduction,
+) -> Tensor:
+    """Convolve densely: (B, C, *in), (C', C / groups, R) -> (B, C', *out), for one to three axes."""
+    kernel = layer_kernel(weight, center_weight, window, reduction).to(x.dtype)
+    return dense(x, kernel, None if bias is None else bias.to(x.dtype), window, groups)
+
+
+def dense(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
+    """Convolve with a kernel that is written out."""
     x, padding = symmetric(x, window)
-    bias = None if bias is None else bias.to(x.dtype)
     return CONVOLUTIONS[window.ndim](x, kernel, bias, window.stride, padding, window.dilation, groups)
 
 
 def pool(x: Tensor, window: Window) -> Tensor:
     """Sum every bag at every output site by one-hot kernels: (B, C, *in) -> (B, C, bags, *out)."""
     one_hot = torch.eye(window.num_bags, dtype=x.dtype, device=x.device).unsqueeze(1)  # (bags, 1, bags)
-    pooled = conv(x.flatten(0, 1).unsqueeze(1), one_hot, None, window, 1)
+    pooled = dense(x.flatten(0, 1).unsqueeze(1), dense_kernel(one_hot, window), None, window, 1)
     return pooled.unflatten(0, x.shape[:2])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from lpsc_nd._checks import shape_text
@@ -45,7 +44,7 @@ def check_kind(x: Tensor, *, autocast: bool, **parameters: Tensor | None) -> Non
             raise RuntimeError(f"Input type ({x.dtype}) and {name} type ({parameter.dtype}) should be the same")
 
 
-def check_fits(size: torch.Size, window: Window) -> None:
+def check_fits(size: tuple[int, ...], window: Window) -> None:
     """Refuse a window that is larger than the padded input."""
     padded = window.padded_size(size)
     if any(n < extent for n, extent in zip(padded, window.extent, strict=True)):
