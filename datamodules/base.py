@@ -6,21 +6,26 @@ from typing import Any
 
 import torch
 from pytorch_lightning import LightningDataModule
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from datamodules.sampling import SeededShuffle
 
-Batch = tuple[Tensor, ...]
+
+class SizedDataset(Dataset[Any], ABC):
+    """A map-style data set that knows its length."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of samples."""
 
 
 @dataclass(frozen=True)
 class Splits:
     """The three disjoint parts of a data set."""
 
-    train: TensorDataset
-    val: TensorDataset
-    test: TensorDataset
+    train: TensorDataset | SizedDataset
+    val: TensorDataset | SizedDataset
+    test: TensorDataset | SizedDataset
 
 
 class BaseDataModule(LightningDataModule, ABC):
@@ -60,23 +65,23 @@ class BaseDataModule(LightningDataModule, ABC):
         """Load the data; ``stage`` does not matter, all parts come together."""
         _ = self.splits
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> DataLoader[Any]:
         """Return the loader of the training set, in shuffled order."""
         return self._loader(self.splits.train, sampler=SeededShuffle(self.splits.train))
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> DataLoader[Any]:
         """Return the loader of the validation set, in order."""
         return self._loader(self.splits.val)
 
-    def test_dataloader(self) -> DataLoader[Batch]:
+    def test_dataloader(self) -> DataLoader[Any]:
         """Return the loader of the test set, in order."""
         return self._loader(self.splits.test)
 
-    def predict_dataloader(self) -> DataLoader[Batch]:
+    def predict_dataloader(self) -> DataLoader[Any]:
         """Return the loader of the test set, in order."""
         return self._loader(self.splits.test)
 
-    def _loader(self, dataset: Dataset[Batch], **options: Any) -> DataLoader[Batch]:
+    def _loader(self, dataset: Dataset[Any], **options: Any) -> DataLoader[Any]:
         # Every argument by keyword: Lightning rebuilds the loader from them when it predicts.
         return DataLoader(
             dataset=dataset,
