@@ -17,7 +17,9 @@ from lpsc_nd.layers import (
     LPSConv2d,
     LPSConv3d,
     LPSConvNd,
+    LPSPointConv,
 )
+from lpsc_nd.points import Neighborhood
 
 __version__ = "0.1.0"
 
@@ -28,11 +30,13 @@ __all__ = [
     "LPSConv2d",
     "LPSConv3d",
     "LPSConvNd",
+    "LPSPointConv",
     "LogPolarPartition",
     "LogPolarPool1d",
     "LogPolarPool2d",
     "LogPolarPool3d",
     "LogPolarPoolNd",
+    "Neighborhood",
     "Partition",
     "Stencil",
     "build_mask",

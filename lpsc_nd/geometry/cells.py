@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from lpsc_nd import _checks
 from lpsc_nd.geometry._types import IntArray
-from lpsc_nd.geometry.partition import check_offsets
+from lpsc_nd.geometry.partition import Field, check_offsets
 
 
 @dataclass(frozen=True)
@@ -65,3 +65,8 @@ class CellPartition:
         inside = ((cell >= 0) & (cell < size)).all(axis=-1)
         code = np.ravel_multi_index(tuple(np.moveaxis(np.where(inside[..., None], cell, 0), -1, 0)), self.kernel_size)
         return np.where(inside, code + 1, 0).astype(np.int64)
+
+    def field(self) -> Field:
+        """Return the ellipsoid around the window, its outermost cells whole: |offset / half-side| <= sqrt(ndim)."""
+        half = (np.asarray(self.kernel_size) // 2 + 0.5) * np.asarray(self.spacing)
+        return Field(np.diag(1.0 / half), math.sqrt(self.ndim))

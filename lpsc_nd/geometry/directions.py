@@ -18,6 +18,7 @@ from scipy.special import betaincinv
 from lpsc_nd import _checks
 from lpsc_nd.geometry._types import FloatArray, IntArray
 from lpsc_nd.geometry.direction_sets import direction_set
+from lpsc_nd.geometry.levels import count_passed
 
 BORDER_TOLERANCE = 1e-6
 """Borders of sectors (radians or cosines) move back by this much: rounding never moves a cell that lies on one."""
@@ -78,15 +79,14 @@ class AngularDirections:
         return sector * self.azimuth + self._azimuth_sector(offsets[:, -2:])
 
     def _band(self, offsets: FloatArray, count: int) -> IntArray:
-        polar = np.arctan2(np.linalg.norm(offsets[:, 1:], axis=1), offsets[:, 0])
-        borders = polar_borders(offsets.shape[1], count)
-        band: IntArray = np.searchsorted(borders - BORDER_TOLERANCE, polar, side="right").astype(np.int64)
-        return band
+        polar = np.arctan2(np.sqrt(np.square(offsets[:, 1:]).sum(axis=1)), offsets[:, 0])
+        return count_passed(polar, polar_borders(offsets.shape[1], count) - BORDER_TOLERANCE, side="right")
 
     def _azimuth_sector(self, plane: FloatArray) -> IntArray:
-        angle = np.mod(np.arctan2(-plane[:, 0], plane[:, 1]), 2 * np.pi)
-        sector = np.floor((angle + BORDER_TOLERANCE) * (self.azimuth / (2 * np.pi))).astype(np.int64)
-        return sector % self.azimuth
+        angle = np.arctan2(-plane[:, 0], plane[:, 1])
+        angle += np.where(angle < 0, 2 * np.pi, 0.0)
+        sector = ((angle + BORDER_TOLERANCE) * (self.azimuth / (2 * np.pi))).astype(np.int64)
+        return np.where(sector == self.azimuth, 0, sector)
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,15 @@ class NearestDirections:
 
     def sectors(self, offsets: FloatArray) -> IntArray:
         """Return the index of the nearest unit vector for each row."""
-        lengths = np.linalg.norm(offsets, axis=1, keepdims=True)
-        cosines = (offsets @ np.asarray(self.vectors).T) / np.where(lengths > 0, lengths, 1.0)
-        best = cosines.max(axis=1, keepdims=True)
-        first: IntArray = np.argmax(cosines >= best - BORDER_TOLERANCE, axis=1).astype(np.int64)
-        return first
+        products = np.asarray(self.vectors) @ offsets.T  # (vectors, n): the cosines times the lengths
+        lengths = np.sqrt(np.square(offsets).sum(axis=1))
+        near = products >= products.max(axis=0) - BORDER_TOLERANCE * lengths
+        missing = np.ones(len(offsets), dtype=np.bool_)
+        first = np.zeros(len(offsets), dtype=np.min_scalar_type(self.count))  # bytes: argmax is several times slower
+        for row in near:
+            missing &= ~row
+            first += missing
+        return first.astype(np.int64)
 
 
 def polar_borders(ndim: int, count: int) -> FloatArray:

@@ -22,6 +22,9 @@ CONVENTIONS: tuple[str, ...] = get_args(Convention)
 RELATIVE_TOLERANCE = 1e-6
 """A squared distance within this share of a limit counts as lying exactly on it."""
 
+FEW_BORDERS = 16
+"""Up to so many borders are compared one by one."""
+
 
 def squared_limits(
     radius: float, num_levels: int, growth: float, minimum: float, convention: Convention
@@ -41,10 +44,23 @@ def squared_limits(
 def levels(squared: FloatArray, center: BoolArray, limits: tuple[float, ...], convention: Convention) -> IntArray:
     """Return the level of each squared distance, from 1; 0 where there is none. ``center`` marks the offset zero."""
     if convention == "literal":
-        level = np.searchsorted(np.asarray(limits) * (1 - RELATIVE_TOLERANCE), squared, side="right") + 1
+        level = count_passed(squared, np.asarray(limits) * (1 - RELATIVE_TOLERANCE), side="right") + 1
     else:
-        level = np.searchsorted(np.asarray(limits) * (1 + RELATIVE_TOLERANCE), squared, side="left") + 1
+        level = count_passed(squared, np.asarray(limits) * (1 + RELATIVE_TOLERANCE), side="left") + 1
     if convention == "official":
-        return np.minimum(level, len(limits)).astype(np.int64)
+        return np.minimum(level, len(limits))
     inside = (level <= len(limits)) & ~center
-    return np.where(inside, level, 0).astype(np.int64)
+    return np.where(inside, level, 0)
+
+
+def count_passed(values: FloatArray, borders: FloatArray, side: Literal["left", "right"]) -> IntArray:
+    """Return how many ascending borders each value has passed, a border itself counting with side "right".
+
+    It is ``np.searchsorted``, which for a few borders is slower than comparing with each of them.
+    """
+    if len(borders) > FEW_BORDERS:
+        return np.searchsorted(borders, values, side=side).astype(np.int64)
+    passed = np.zeros(len(values), dtype=np.int64)
+    for border in borders:
+        passed += values >= border if side == "right" else values > border
+    return passed

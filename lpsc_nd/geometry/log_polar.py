@@ -16,7 +16,7 @@ from lpsc_nd.geometry import frame, levels
 from lpsc_nd.geometry._types import FloatArray, IntArray
 from lpsc_nd.geometry.directions import Directions, DirectionSpec, check_directions, make_directions
 from lpsc_nd.geometry.levels import Convention
-from lpsc_nd.geometry.partition import check_offsets
+from lpsc_nd.geometry.partition import Field, check_offsets
 
 
 @dataclass(frozen=True)
@@ -200,16 +200,30 @@ class LogPolarPartition:
             ValueError: another last axis than ndim, or an offset that is NaN or infinite.
         """
         array = check_offsets(offsets, self.ndim)
-        flat = array.reshape(-1, self.ndim)
-        largest = np.abs(flat).max(axis=1, initial=0.0)
+        columns = np.ascontiguousarray(array.reshape(-1, self.ndim).T)  # one axis after the other is faster
+        largest = np.abs(columns).max(axis=0, initial=0.0)
         center = largest == 0
-        local = flat / np.where(center, 1.0, largest)[:, None] @ self._frame  # no overflow, however long the offset
+        local = self._frame.T @ (columns / np.where(center, 1.0, largest))  # no overflow, however long the offset
         with np.errstate(over="ignore", under="ignore"):
-            distance = largest * np.linalg.norm(local * (self.radius / self._semi_axes), axis=1)
-            level = levels.levels(np.square(distance), center, self._squared_limits, self.convention)
-        sector = self.directions.sectors(local)
+            scaled = local * (self.radius / self._semi_axes)[:, None]
+            squared = np.square(largest) * np.square(scaled).sum(axis=0)
+            level = levels.levels(squared, center, self._squared_limits, self.convention)
+        sector = self.directions.sectors(local.T)
         region = np.where(level > 0, (level - 1) * self.directions.count + sector + 1, 0)
         return region.reshape(array.shape[:-1])
+
+    def field(self) -> Field:
+        """Return the ellipsoid of the last level.
+
+        Raises:
+            ValueError: the convention "official", whose field is the square window of a grid.
+        """
+        if self.convention == "official":
+            raise ValueError(
+                "convention 'official' counts the whole square window of a grid, so it has no field on point sets; "
+                "use convention='paper'"
+            )
+        return Field(self._frame * (self.radius / self._semi_axes), self.level_radii[-1])
 
     @cached_property
     def _squared_limits(self) -> tuple[float, ...]:
