@@ -8,6 +8,9 @@ scipy alone.
 from lpsc_nd import functional
 from lpsc_nd.geometry import CellPartition, LogPolarPartition, Partition, Stencil, build_mask, direction_set
 from lpsc_nd.layers import (
+    CrossConv1d,
+    CrossConv2d,
+    CrossConv3d,
     Explanation,
     LogPolarPool1d,
     LogPolarPool2d,
@@ -25,6 +28,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CellPartition",
+    "CrossConv1d",
+    "CrossConv2d",
+    "CrossConv3d",
     "Explanation",
     "LPSConv1d",
     "LPSConv2d",

@@ -12,8 +12,9 @@ class ConvBuilder(Protocol):
     """Builds the convolution of a network: ``conv(in_channels, out_channels) -> nn.Module``.
 
     The module built maps ``(B, in_channels, *size)`` to ``(B, out_channels, *size)``: stride 1, and a padding that
-    keeps the spatial size. ``functools.partial(nn.Conv2d, kernel_size=3, padding=1)`` is such a builder; in a
-    configuration file ``class_path`` and ``init_args`` of a convolution class make one.
+    keeps the spatial size, unless the network says that the builder of a layer brings the stride with it.
+    ``functools.partial(nn.Conv2d, kernel_size=3, padding=1)`` is such a builder; in a configuration file ``class_path``
+    and ``init_args`` of a convolution class make one.
     """
 
     def __call__(self, in_channels: int, out_channels: int) -> nn.Module:

@@ -1,0 +1,1 @@
+"""The networks of the published experiments, each in all its variants."""
