@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.weak import WeakTensorKeyDictionary
 
+from lpsc_nd.pooling.transpose import transpose
+
 
 class Links(NamedTuple):
     """A neighbourhood as plain arguments of an operator, and how it is summed.
@@ -106,12 +108,10 @@ class Plan:
     def by_source(self) -> Bags:
         """Bags of queries, for each source: the transpose. Each bag is ascending."""
         bags = self.by_query
-        width, bag = max(bags.num_bags, 1), bags.bag_of_entries
-        key, order = torch.sort(bags.indices * width + bag % width, stable=True)
-        starts = _starts(torch.bincount(key, minlength=self.num_sources * bags.num_bags), key.dtype)
-        queries = torch.div(bag, width, rounding_mode="floor")[order]
-        weights = None if bags.weights is None else bags.weights[order]
-        return Bags(starts, queries, weights, self.num_sources, bags.num_bags)
+        key = bags.indices * bags.num_bags + bags.bag_of_entries % max(bags.num_bags, 1)
+        queries = bags.offsets[:: max(bags.num_bags, 1)]
+        starts, owners, weights = transpose(queries, key, bags.weights, self.num_sources * bags.num_bags)
+        return Bags(starts, owners, weights, self.num_sources, bags.num_bags)
 
 
 def _regions_alone(links: Links) -> tuple[Tensor, Tensor]:
