@@ -39,7 +39,8 @@ class PredictionWriter(BasePredictionWriter):
     """Writes what ``predict`` returns as one CSV table, a row per sample.
 
     Every batch is a dict of tensors of one length: a vector is a column under its name, a matrix is columns
-    ``name_0``, ``name_1`` and so on. The column ``index`` is the sample's number in the data set. The file appears
+    ``name_0``, ``name_1`` and so on; maps of more axes are left to a writer of pictures, such as
+    :class:`~lightning_modules.masks.MaskWriter`. The column ``index`` is the sample's number in the data set. The file appears
     complete or not at all. With several processes each writes its own samples, and its rank ends the file's stem.
 
     Args:
@@ -89,7 +90,7 @@ def _rows(batch: Mapping[str, Tensor]) -> Iterator[dict[str, Any]]:
     for name, values in batch.items():
         if values.ndim == 1:
             columns[name] = values.tolist()
-        else:
+        elif values.ndim == 2:
             columns |= {f"{name}_{i}": column.tolist() for i, column in enumerate(values.unbind(dim=1))}
     for row in zip(*columns.values(), strict=True):
         yield dict(zip(columns, row, strict=True))

@@ -1,12 +1,12 @@
 """Classification: one class out of several per sample."""
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import AdamW
-from torchmetrics import MetricCollection
+from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from lightning_modules.base import BaseTask
@@ -24,8 +24,8 @@ class ClassificationTask(BaseTask):
     """Trains a network to tell classes apart, with the cross entropy loss.
 
     Logs per epoch, under ``train/``, ``val/`` and ``test/``: ``loss``, ``accuracy`` (part of all samples that is
-    right), ``mean_accuracy`` (mean over the classes of the part of each that is right) and ``f1`` (mean over the
-    classes).
+    right), ``mean_accuracy`` (mean over the classes of the part of each that is right), ``f1`` (mean over the classes)
+    and, with more than five classes, ``top5_accuracy`` (part of all samples whose class is among the five best scores).
 
     Args:
         network: maps ``(B, C, *size)`` to scores ``(B, num_classes)``.
@@ -63,31 +63,34 @@ class ClassificationTask(BaseTask):
         self.val_metrics = metrics.clone(prefix="val/")
         self.test_metrics = metrics.clone(prefix="test/")
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Return the loss of a training batch."""
+    def scores_and_target(self, batch: Any) -> tuple[Tensor, Tensor]:
+        """Return the scores and the classes of a batch; a task with another kind of batch replaces it."""
         x, target = batch
-        scores = self(x)
+        return self(x), target
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Return the loss of a training batch."""
+        scores, target = self.scores_and_target(batch)
         loss = F.cross_entropy(scores, target, label_smoothing=self.label_smoothing)
         self._record("train", self.train_metrics, loss, scores, target)
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Record the loss and metrics of a validation batch."""
         self._evaluate("val", self.val_metrics, batch)
 
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+    def test_step(self, batch: Any, batch_idx: int) -> None:
         """Record the loss and metrics of a test batch."""
         self._evaluate("test", self.test_metrics, batch)
 
-    def predict_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> ClassPrediction:
+    def predict_step(self, batch: Any, batch_idx: int) -> ClassPrediction:
         """Return the predicted class and the probability of every class."""
-        x, target = batch
-        probability = self(x).softmax(dim=1)
+        scores, target = self.scores_and_target(batch)
+        probability = scores.softmax(dim=1)
         return {"target": target, "predicted": probability.argmax(dim=1), "probability": probability}
 
-    def _evaluate(self, stage: str, metrics: MetricCollection, batch: tuple[Tensor, Tensor]) -> None:
-        x, target = batch
-        scores = self(x)
+    def _evaluate(self, stage: str, metrics: MetricCollection, batch: Any) -> None:
+        scores, target = self.scores_and_target(batch)
         self._record(stage, metrics, F.cross_entropy(scores, target), scores, target)
 
     def _record(self, stage: str, metrics: MetricCollection, loss: Tensor, scores: Tensor, target: Tensor) -> None:
@@ -98,10 +101,11 @@ class ClassificationTask(BaseTask):
 
 
 def _metrics(num_classes: int) -> MetricCollection:
-    return MetricCollection(
-        {
-            "accuracy": MulticlassAccuracy(num_classes, average="micro"),
-            "mean_accuracy": MulticlassAccuracy(num_classes, average="macro"),
-            "f1": MulticlassF1Score(num_classes, average="macro"),
-        }
-    )
+    metrics: dict[str, Metric | MetricCollection] = {
+        "accuracy": MulticlassAccuracy(num_classes, average="micro"),
+        "mean_accuracy": MulticlassAccuracy(num_classes, average="macro"),
+        "f1": MulticlassF1Score(num_classes, average="macro"),
+    }
+    if num_classes > 5:
+        metrics["top5_accuracy"] = MulticlassAccuracy(num_classes, top_k=5, average="micro")
+    return MetricCollection(metrics)

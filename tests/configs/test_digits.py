@@ -36,7 +36,7 @@ def parameters(module):
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("digits_*.yaml")), ids=lambda path: path.stem)
 def test_every_configuration_builds_and_takes_a_batch(path):
     cli = build(["--config", str(path)])
     images, labels = next(iter(cli.datamodule.val_dataloader()))

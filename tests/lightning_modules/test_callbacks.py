@@ -43,8 +43,9 @@ def test_a_failure_half_way_leaves_what_was_there(tmp_path, before):
 
 def test_predictions_become_columns(tmp_path, capsys):
     trainer = Trainer(default_root_dir=tmp_path, logger=False, accelerator="cpu", enable_progress_bar=False)
-    first = {"predicted": torch.tensor([1, 0]), "probability": torch.tensor([[0.25, 0.75], [0.5, 0.5]])}
-    second = {"predicted": torch.tensor([1]), "probability": torch.tensor([[0.0, 1.0]])}
+    maps = torch.zeros(2, 3, 3)  # for a writer of pictures
+    first = {"maps": maps, "predicted": torch.tensor([1, 0]), "probability": torch.tensor([[0.25, 0.75], [0.5, 0.5]])}
+    second = {"maps": maps[:1], "predicted": torch.tensor([1]), "probability": torch.tensor([[0.0, 1.0]])}
     writer = PredictionWriter("out.csv")
     writer.write_on_epoch_end(trainer, None, [first, second], [[[0, 1], [5]]])
     assert read(tmp_path / "out.csv") == [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from pytorch_lightning import Trainer
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, top_k_accuracy_score
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -45,6 +45,15 @@ def test_metrics_are_those_of_scikit_learn(trainer):
     assert found["test/mean_accuracy"] == pytest.approx(balanced_accuracy_score(target, predicted))
     assert found["test/f1"] == pytest.approx(f1_score(target, predicted, average="macro"))
     assert found["test/loss"] == pytest.approx(log_loss(target, scores.double().softmax(dim=1)), rel=1e-5)
+
+
+def test_five_best_scores_count_with_more_classes(trainer):
+    data = loader(200, 12)
+    scores, target = data.dataset.tensors
+    (found,) = trainer.test(ClassificationTask(Table(), 12), data, verbose=False)
+    assert found["test/top5_accuracy"] == pytest.approx(top_k_accuracy_score(target, scores, k=5, labels=range(12)))
+    (few,) = trainer.test(ClassificationTask(Table(), 5), loader(50, 5), verbose=False)
+    assert "test/top5_accuracy" not in few
 
 
 def test_predictions(trainer):
