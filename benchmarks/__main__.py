@@ -13,9 +13,9 @@ from rich.table import Table
 
 from benchmarks import tables
 from benchmarks.cases import CASES, Case, chosen
-from benchmarks.files import Row
 from benchmarks.machine import Machine, describe
 from benchmarks.report import write_pictures, write_tables
+from benchmarks.rows import Row
 from benchmarks.runner import Measurement, Settings, measure
 
 RESULTS = Path(__file__).parent / "results"

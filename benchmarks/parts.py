@@ -17,10 +17,11 @@ from rich.console import Console
 
 from benchmarks.__main__ import RESULTS, print_rows
 from benchmarks.cases import CASES, TARGETS, Case
-from benchmarks.files import Row, write_csv
 from benchmarks.machine import describe
 from benchmarks.references import FORMATS
+from benchmarks.rows import Row
 from benchmarks.runner import no_collection, settle_allocator, thread_count
+from lpsc_nd._files import write_csv
 from lpsc_nd.pooling import bags, mixing
 
 Stopwatch = defaultdict[str, float]

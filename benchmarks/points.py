@@ -12,17 +12,18 @@ from typing import get_args
 import torch
 
 from benchmarks.__main__ import RESULTS, positive
-from benchmarks.files import Row, write_csv, write_text
 from benchmarks.machine import describe
 from benchmarks.point_cases import POINT_CASES, PointCase
 from benchmarks.point_memory import MEASURED, extra_megabytes
 from benchmarks.point_references import contenders
 from benchmarks.references import Pass
 from benchmarks.report import markdown_table
+from benchmarks.rows import Row
 from benchmarks.runner import no_collection, settle_allocator, thread_count
 from benchmarks.samples import Samples, interleave
 from benchmarks.tables import number
 from benchmarks.trial import SAMPLE_SECONDS, try_out
+from lpsc_nd._files import write_csv, write_whole
 
 PASSES: tuple[Pass, ...] = get_args(Pass)
 SMOKE = "points-smoke"
@@ -114,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_csv(folder / "points.csv", table(measured))
     facts = markdown_table([{"machine": fact, "": value} for fact, value in machine.facts.items()])
     text = f"# Point sets\n\n{facts}\n\n{READING}\n{markdown_table(table(measured))}\n"
-    write_text(folder / "points.md", text)
+    write_whole(folder / "points.md", [text.encode()])
     print(markdown_table(table(measured)))
     print(f"\nwritten to {folder}")
     return 0

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from io import BytesIO
 from pathlib import Path
 
 from benchmarks import tables
-from benchmarks.files import Row, write_csv, write_text, write_whole
 from benchmarks.machine import Machine
 from benchmarks.plots import draw_growth, draw_ratios
+from benchmarks.rows import Row
 from benchmarks.runner import Measurement
+from lpsc_nd._files import write_csv, write_whole
 
 READING = """\
 Times are medians over repetitions in which every contender ran once, in a rotating order; ratios are taken within a
@@ -32,12 +33,13 @@ def write_tables(folder: Path, measured: Sequence[Measurement], machine: Machine
 
     A table without rows has no file; one of an earlier run is removed, so that the folder tells of one run.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     for name, rows in _rows(measured).items():
         if rows:
             write_csv(folder / f"{name}.csv", rows)
         else:
             (folder / f"{name}.csv").unlink(missing_ok=True)
-    write_text(folder / "report.md", markdown(measured, machine))
+    write_whole(folder / "report.md", [markdown(measured, machine).encode()])
 
 
 def write_pictures(folder: Path, measured: Sequence[Measurement]) -> None:
@@ -47,8 +49,9 @@ def write_pictures(folder: Path, measured: Sequence[Measurement]) -> None:
     for name, draw, drawn in (("ratios", draw_ratios, rows), ("growth", draw_growth, points)):
         path = folder / f"{name}.png"
         if drawn:
-            figure = draw(drawn)
-            write_whole(path, partial(figure.savefig, dpi=130))
+            picture = BytesIO()
+            draw(drawn).savefig(picture, format="png", dpi=130)
+            write_whole(path, [picture.getvalue()])
         else:
             path.unlink(missing_ok=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from benchmarks.cases import Case, Quantity, Target
-from benchmarks.files import Row
+from benchmarks.rows import Row
 from benchmarks.runner import Measurement
 from benchmarks.samples import Samples
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.data_files import DataFileError, check_finite, check_range, check_shape, whole_numbers
-from datamodules.point_types import FloatArray, IntArray
+from datamodules.points.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,16 +1,15 @@
 """Callbacks of every run: the time per epoch, and predictions as a table on disk."""
 
-import csv
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from time import perf_counter
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import BasePredictionWriter
 from torch import Tensor
+
+from lpsc_nd._files import write_csv
 
 
 class EpochTimer(Callback):
@@ -40,8 +39,9 @@ class PredictionWriter(BasePredictionWriter):
 
     Every batch is a dict of tensors of one length: a vector is a column under its name, a matrix is columns
     ``name_0``, ``name_1`` and so on; maps of more axes are left to a writer of pictures, such as
-    :class:`~lightning_modules.masks.MaskWriter`. The column ``index`` is the sample's number in the data set. The file appears
-    complete or not at all. With several processes each writes its own samples, and its rank ends the file's stem.
+    :class:`~lightning_modules.masks.MaskWriter`. The column ``index`` is the sample's number in the data set. The file
+    appears complete or not at all. With several processes each writes its own samples, and its rank ends the file's
+    stem.
 
     Args:
         path: the file to write; relative paths start from the run's own folder.
@@ -66,23 +66,6 @@ class PredictionWriter(BasePredictionWriter):
         rows = (row for batch in predictions for row in _rows(batch))
         write_csv(path, ({"index": index, **row} for index, row in zip(indices, rows, strict=True)))
         print(f"predictions: {path}")
-
-
-def write_csv(path: Path, rows: Iterator[Mapping[str, Any]]) -> None:
-    """Write ``rows`` to ``path`` with the first row's keys as the header; a failure leaves ``path`` as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    first = next(rows, None)
-    with NamedTemporaryFile("w", dir=path.parent, suffix=".part", newline="", delete=False) as file:
-        try:
-            if first is not None:
-                writer = csv.DictWriter(file, fieldnames=list(first))
-                writer.writeheader()
-                writer.writerow(first)
-                writer.writerows(rows)
-            file.close()
-            os.replace(file.name, path)
-        finally:
-            Path(file.name).unlink(missing_ok=True)
 
 
 def _rows(batch: Mapping[str, Tensor]) -> Iterator[dict[str, Any]]:

@@ -108,4 +108,5 @@ def _metrics(num_classes: int) -> MetricCollection:
     }
     if num_classes > 5:
         metrics["top5_accuracy"] = MulticlassAccuracy(num_classes, top_k=5, average="micro")
-    return MetricCollection(metrics)
+    # By default a collection merges metrics whose states happen to be equal after the first batch.
+    return MetricCollection(metrics, compute_groups=False)

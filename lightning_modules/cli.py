@@ -1,4 +1,7 @@
-"""The command line: ``lpsc fit | validate | test | predict --config X.yaml``; the one file that sees tasks and data."""
+"""The command line, the one file that sees tasks and data.
+
+``lpsc fit | validate | test | predict --config X.yaml`` is Lightning's; ``lpsc compare`` and ``lpsc inspect`` are ours.
+"""
 
 import sys
 import warnings
@@ -15,25 +18,57 @@ from pytorch_lightning.utilities import rank_zero_warn
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 import datamodules.digits
+import datamodules.images.cifar
+import datamodules.images.drive
+import datamodules.images.imagenet
+import datamodules.images.vessels
+import datamodules.images.voc
+import datamodules.points.modelnet
+import datamodules.points.scanobjectnn
+import datamodules.points.shapenet_part
+import datamodules.points.shapes
 import lightning_modules.classification
+import lightning_modules.masks
+import lightning_modules.part_segmentation
+import lightning_modules.point_classification
+import lightning_modules.rates
+import lightning_modules.segmentation
+import lightning_modules.vessel_segmentation
 from datamodules.base import BaseDataModule
 from lightning_modules.base import BaseTask
 from lightning_modules.callbacks import EpochTimer, PredictionWriter
+from lightning_modules.epoch_checkpoint import EpochCheckpoint
 
 # Imported for their names: --help lists these classes, and a configuration may name them without their module.
-TASKS = (lightning_modules.classification.ClassificationTask,)
-DATA = (datamodules.digits.DigitsDataModule,)
+TASKS = (
+    lightning_modules.classification.ClassificationTask,
+    lightning_modules.segmentation.SegmentationTask,
+    lightning_modules.vessel_segmentation.VesselSegmentationTask,
+    lightning_modules.point_classification.PointClassificationTask,
+    lightning_modules.part_segmentation.PartSegmentationTask,
+)
+DATA = (
+    datamodules.digits.DigitsDataModule,
+    datamodules.images.vessels.VesselsDataModule,
+    datamodules.images.cifar.CIFAR10DataModule,
+    datamodules.images.cifar.CIFAR100DataModule,
+    datamodules.images.imagenet.ImageNetDataModule,
+    datamodules.images.voc.VOC2012DataModule,
+    datamodules.images.drive.DRIVEDataModule,
+    datamodules.points.shapes.SurfacesDataModule,
+    datamodules.points.modelnet.ModelNet40DataModule,
+    datamodules.points.scanobjectnn.ScanObjectNNDataModule,
+    datamodules.points.shapenet_part.ShapeNetPartDataModule,
+)
 
 _CHECKPOINT_DEFAULTS = {
     "checkpoint.monitor": "val/loss",
     "checkpoint.mode": "min",
     "checkpoint.filename": "best",
-    "checkpoint.save_last": True,
-    # Lightning ends with exit code 0 on SIGTERM; what was trained so far is kept, and main() says how it ended.
-    "checkpoint.save_on_exception": True,
 }
 
 _IGNORED_WARNINGS = (
+    ".*is called with Trainer configured with multiple `ModelCheckpoint`",  # the first, which keeps the best, is meant
     ".*does not have many workers",  # data held in memory loads fastest in the main process
     "LightningCLI's args parameter is intended",  # main() chose the words, from the process or from its caller
     "`isinstance.treespec, LeafSpec.` is deprecated",  # inside Lightning, about torch
@@ -51,6 +86,7 @@ class LpscCLI(LightningCLI):
         """Add the callbacks of every run, with their arguments open to the configuration."""
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.set_defaults(_CHECKPOINT_DEFAULTS)
+        parser.add_lightning_class_args(EpochCheckpoint, "epoch_checkpoint")
         parser.add_lightning_class_args(EpochTimer, "timer")
         parser.add_lightning_class_args(PredictionWriter, "predictions")
 
@@ -73,16 +109,31 @@ def main(args: Sequence[str] | None = None) -> None:
 
     Raises:
         SystemExit: code 0 after ``--help``; code 2, with the reason on stderr, for a wrong configuration or when
-            nothing but the command's name is given; code 143 when a SIGTERM ended the run, after a checkpoint was
-            kept.
+            nothing but the command's name is given; code 143 when a SIGTERM ended the run; the checkpoint of the
+            last whole epoch is kept.
     """
     words = list(sys.argv[1:] if args is None else args)
+    if words[:1] in (["inspect"], ["compare"]):
+        return _other_command(words)
     if not words or words in [[name] for name in LightningCLI.subcommands()]:
         _show_help(words)
     try:
         run(words)
     except SIGTERMException:
         sys.exit(128 + SIGTERM)
+
+
+def _other_command(words: list[str]) -> None:
+    """Run a command that is not Lightning's; imported when it is called, as it brings its own libraries."""
+    if words[0] == "inspect":
+        from datamodules.images.sample_images import image_sets
+        from lightning_modules.inspect_command import Sources
+        from lightning_modules.inspect_command import main as inspect
+
+        return inspect(words[1:], Sources(build=build, images=image_sets))
+    from lightning_modules.compare.command import main as compare
+
+    return compare(words[1:])
 
 
 def run(words: Sequence[str]) -> LpscCLI:

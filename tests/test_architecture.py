@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LEVELS = ("_checks", "geometry", "points", "pooling", "functional", "layers", "models", "convert", "inspect", "testing")
+LEVELS = (
+    *("_checks", "_files", "geometry", "points", "pooling", "functional", "layers"),
+    *("models", "convert", "inspect", "testing"),
+)
 LAZY = ("models", "convert", "inspect", "testing")
 PACKAGES = ("lpsc_nd", "lightning_modules", "datamodules")
 SEES_DATA = ("lightning_modules.cli", "lightning_modules.demo")

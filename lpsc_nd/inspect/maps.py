@@ -20,7 +20,14 @@ _CENTER = (0.15, 0.15, 0.15)
 
 
 def draw_region_map(
-    mask: NDArray[np.int64], num_directions: int, *, center: bool = True, title: str = "", figure: Figure | None = None
+    mask: NDArray[np.int64],
+    num_directions: int,
+    *,
+    center: bool = True,
+    title: str = "",
+    figure: Figure | None = None,
+    num_levels: int | None = None,
+    aspect: float = 1.0,
 ) -> Figure:
     """Draw a 2-D region map: hue tells the direction, lightness the level (the lighter, the farther).
 
@@ -33,6 +40,9 @@ def draw_region_map(
         center: whether the centre cell has its own weight; else it is drawn like the others.
         title: written above the map.
         figure: figure to draw into; a new one by default.
+        num_levels: levels of the partition, for the lightness of a map that does not show them all, such as a slice of
+            a ball; by default the highest on the map.
+        aspect: height of a cell over its width.
 
     Returns:
         The figure; ``figure.savefig(path)`` writes it.
@@ -48,10 +58,10 @@ def draw_region_map(
         raise ValueError(f"num_directions must be at least 1, got {num_directions}")
     figure = figure or Figure(figsize=(5.0, 5.4), layout="constrained")
     axes = figure.add_subplot()
-    image = _colors(mask, num_directions)
+    image = region_colors(mask, num_directions, num_levels)
     if center:
         image[_center(mask)] = _CENTER
-    axes.imshow(image, interpolation="nearest")
+    axes.imshow(image, interpolation="nearest", aspect=aspect)
     draw_borders(axes, mask, "black", 1.2)
     if max(mask.shape) <= _ANNOTATE_UP_TO:
         _write_counts(axes, mask, _center(mask) if center else None)
@@ -69,16 +79,17 @@ def draw_borders(axes: Axes, mask: NDArray[np.int64], color: str, width: float) 
     axes.hlines(rows + 0.5, columns - 0.5, columns + 0.5, colors=color, linewidths=width)
 
 
-def _colors(mask: NDArray[np.int64], num_directions: int) -> NDArray[np.float64]:
+def region_colors(mask: NDArray[np.int64], num_directions: int, num_levels: int | None = None) -> NDArray[np.float64]:
+    """Return the colour of every cell, (*mask, 3): a hue for each direction, paler from level to level."""
     from matplotlib.colors import to_rgb
 
     level, direction = np.divmod(mask - 1, num_directions)
-    levels = int(level.max()) + 1
+    levels = num_levels or int(level.max()) + 1
     if num_directions <= len(_HUES):
         hues = [to_rgb(color) for color in _HUES[:num_directions]]
     else:
         hues = [colorsys.hls_to_rgb(i / num_directions, 0.45, 0.8) for i in range(num_directions)]
-    base = np.array(hues)[direction]  # (height, width, 3)
+    base = np.array(hues)[direction]  # (*mask.shape, 3)
     white = 0.6 * level[..., None] / max(levels - 1, 1)
     image = base + (1 - base) * white
     image[mask == 0] = _OUTSIDE

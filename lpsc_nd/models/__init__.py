@@ -16,6 +16,7 @@ from lpsc_nd.models.points.classifier import PointClassifier
 from lpsc_nd.models.points.encoder import PointEncoder
 from lpsc_nd.models.points.segmenter import PointSegmenter
 from lpsc_nd.models.residual_net import ResidualBlock, ResidualNet
+from lpsc_nd.models.segmentation_net import SegmentationNet
 
 __all__ = [
     "VGG19",
@@ -36,5 +37,6 @@ __all__ = [
     "ResNetEncoder",
     "ResidualBlock",
     "ResidualNet",
+    "SegmentationNet",
     "SimpleVGG",
 ]

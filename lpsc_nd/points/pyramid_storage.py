@@ -25,8 +25,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lpsc_nd._files import write_whole
 from lpsc_nd.points.pyramid_layout import Layout, NeighborhoodSizes, Packed
-from lpsc_nd.points.whole_file import write_whole
 
 MAGIC = b"LPSC_PYR"
 VERSION = 1

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import struct
-import uuid
 import zlib
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lpsc_nd._files import write_whole
 from lpsc_nd.points import consistency
 
 MAGIC = b"LPSC_NBH"
@@ -45,18 +45,7 @@ def save(
     checksum = zlib.crc32(numbers)
     for array in arrays:
         checksum = zlib.crc32(array.data, checksum)
-    target = Path(path)
-    draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with draft.open("xb") as file:
-            file.write(_START.pack(MAGIC, VERSION, checksum) + numbers)
-            for array in arrays:
-                file.write(array.data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_whole(path, [_START.pack(MAGIC, VERSION, checksum), numbers, *(array.data for array in arrays)])
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import pytest
 
 from benchmarks import tables
 from benchmarks.cases import CASES, GROWTH
-from benchmarks.files import write_csv, write_text, write_whole
 from benchmarks.machine import Machine, caches, describe, processor_info, slugify
 from benchmarks.report import markdown, markdown_table, write_pictures, write_tables
 from benchmarks.runner import Measurement
@@ -124,22 +123,6 @@ def test_the_report_is_markdown():
     assert re.findall(r"^## .*", text, re.MULTILINE) == ["## Cases", "## Targets", "## Time against kernel size"]
     assert "| 9x9 | 16 |" in text
     assert markdown_table([{"a": "1", "b": "2"}]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
-
-
-def test_a_failure_leaves_the_file_as_it_was(tmp_path):
-    path = tmp_path / "kept.txt"
-    write_text(path, "whole")
-
-    def fail(partial):
-        partial.write_text("half")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_whole(path, fail)
-    assert path.read_text() == "whole"
-    assert list(tmp_path.iterdir()) == [path]
-    write_csv(path, [{"a": "1"}])
-    assert path.read_text() == "a\n1\n"
 
 
 def test_the_machine_is_described_without_its_name(tmp_path):

@@ -131,11 +131,30 @@ def terminate_in_the_second_epoch(callback, trainer, pl_module, outputs, batch, 
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def test_sigterm_keeps_a_checkpoint_and_is_told_by_the_exit_code(lpsc, tmp_path, monkeypatch):
+def test_sigterm_keeps_the_last_whole_epoch_and_is_told_by_the_exit_code(lpsc, tmp_path, monkeypatch):
     monkeypatch.setattr("lightning_modules.cli.run", lambda words: lpsc(*words))
     monkeypatch.setattr(EpochTimer, "on_train_batch_end", terminate_in_the_second_epoch)
     with pytest.raises(SystemExit) as exit_info:
         main(["fit", str(tmp_path), "--trainer.max_epochs=3"])
     assert exit_info.value.code == 143
-    newest = max((tmp_path / "version_0" / "checkpoints").iterdir(), key=lambda path: path.stat().st_mtime)
-    assert torch.load(newest, weights_only=True)["global_step"] > 17  # the first epoch has 17 batches
+    folder = tmp_path / "version_0" / "checkpoints"
+    for name in ("best.ckpt", "last.ckpt"):
+        assert torch.load(folder / name, weights_only=True)["global_step"] == 17  # batches of the first epoch
+
+
+def test_the_last_checkpoint_is_that_of_the_last_epoch_even_if_it_was_not_the_best(lpsc, tmp_path):
+    lpsc("fit", tmp_path, "--trainer.max_epochs=3", "--checkpoint.mode=max")  # the loss is highest at first
+    steps = {
+        name: torch.load(tmp_path / "version_0" / "checkpoints" / name, weights_only=True)["global_step"]
+        for name in ("best.ckpt", "last.ckpt")
+    }
+    assert steps == {"best.ckpt": 17, "last.ckpt": 51}
+
+
+def test_other_commands_are_reached(capsys, tmp_path):
+    main(["inspect", "mask", "--kernel-size", "5", "--output", str(tmp_path / "mask")])
+    assert (tmp_path / "mask" / "mask.csv").exists()
+    with pytest.raises(SystemExit) as exit_info:
+        main(["compare", "--help"])
+    assert exit_info.value.code == 0
+    assert "usage: lpsc compare" in capsys.readouterr().out

@@ -10,7 +10,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lpsc_nd.points import PointPyramid, PyramidBuilder, pyramid_storage, whole_file
+from lpsc_nd import _files
+from lpsc_nd.points import PointPyramid, PyramidBuilder, pyramid_storage
 
 LINE = PyramidBuilder(1.0, depth=2, num_levels=1, num_directions=2, ndim=1)
 
@@ -170,7 +171,7 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(saved, monkeypatch):
     def fail(descriptor):
         raise OSError("disk full")
 
-    monkeypatch.setattr(whole_file.os, "fsync", fail)
+    monkeypatch.setattr(_files.os, "fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         LINE(torch.zeros(5, 1)).save(saved)
     monkeypatch.undo()

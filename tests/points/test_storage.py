@@ -11,8 +11,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lpsc_nd import LogPolarPartition, Neighborhood
-from lpsc_nd.points import storage
+from lpsc_nd import LogPolarPartition, Neighborhood, _files
 
 PLANE = LogPolarPartition(2, 1.0, 2, 4, 2.0)
 
@@ -134,7 +133,7 @@ def test_a_failed_save_leaves_the_old_file_and_nothing_else(saved, monkeypatch):
     def fail(descriptor):
         raise OSError("disk full")
 
-    monkeypatch.setattr(storage.os, "fsync", fail)
+    monkeypatch.setattr(_files.os, "fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         Neighborhood.build(PLANE, torch.zeros(5, 2)).save(saved)
     monkeypatch.undo()

@@ -1,0 +1,1 @@
+"""Images: readers of published sets, augmentation of batches, generated vessels."""

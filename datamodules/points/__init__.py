@@ -1,0 +1,1 @@
+"""Point clouds: generated surfaces, and readers of published sets."""

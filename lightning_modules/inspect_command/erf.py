@@ -1,0 +1,66 @@
+"""The estimated receptive field of networks and their input gradients, as in the paper's Fig. 5."""
+
+from __future__ import annotations
+
+import argparse
+
+from torch import nn
+
+from lightning_modules.inspect_command.networks import (
+    add_network_arguments,
+    chosen_networks,
+    first_convolution,
+    refusing_input,
+)
+from lightning_modules.inspect_command.output import Output, Table, times
+from lightning_modules.inspect_command.progress import tracked
+from lightning_modules.inspect_command.sources import Sources
+from lpsc_nd.inspect.gradient_maps import draw_gradient_maps, effective_cells
+from lpsc_nd.inspect.receptive_field import bounding_box, input_gradient, last_map, reaches_border
+
+_HEADINGS = ("network", "layer", "input", "estimated field", "cells with gradient", "cells over 4.55 %")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``lpsc inspect erf``."""
+    add_network_arguments(parser)
+    parser.add_argument(
+        "--size", type=int, nargs="+", default=[96], help="input size, once or per axis (default: %(default)s)"
+    )
+    parser.add_argument("--layer", help="name of the part to look at (default: the last map of several positions)")
+
+
+def run(options: argparse.Namespace, sources: Sources, output: Output) -> None:
+    """Print and write the fields, and draw the gradients side by side.
+
+    Raises:
+        ValueError: no network, a size that does not fit, or no such layer.
+    """
+    rows, gradients = [], {}
+    for name, network in tracked(chosen_networks(options, sources).items(), "gradients"):
+        shape = input_shape(network, options.size)
+        with refusing_input(name, shape):
+            layer = last_map(network, shape) if options.layer is None else options.layer
+            gradient = input_gradient(network, shape, layer=layer or None)
+        field = (">= " if reaches_border(gradient) else "") + times(bounding_box(gradient))
+        reached, effective = str(int((gradient > 0).sum())), str(effective_cells(gradient))
+        rows.append((name, layer or "output", times(shape[1:]), field, reached, effective))
+        gradients[name] = gradient
+    output.table("erf", Table("Estimated receptive fields", _HEADINGS, rows, texts=2))
+    planes = {name: gradient for name, gradient in gradients.items() if gradient.ndim == 2 and gradient.any()}
+    if planes:
+        output.figure("erf", draw_gradient_maps(planes, title="Input gradient of one position of the output"))
+    for name in gradients.keys() - planes.keys():
+        print(f"no picture of {name}, whose input has other than two axes or does not matter")
+
+
+def input_shape(network: nn.Module, size: list[int]) -> tuple[int, ...]:
+    """Return the channels that the network's first convolution takes, and the size along each of its axes.
+
+    Raises:
+        ValueError: a number of entries other than one or one per axis.
+    """
+    channels, ndim = first_convolution(network)
+    if len(size) not in (1, ndim):
+        raise ValueError(f"--size must have one entry or {ndim}, one per axis, got {len(size)}: {size}")
+    return (channels, *(size * ndim if len(size) == 1 else size))

@@ -1,0 +1,87 @@
+"""A small residual encoder and decoder for segmentation in any dimension, for any convolution."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lpsc_nd import _checks
+from lpsc_nd.models.builder import ConvBuilder, TorchLayers, torch_layers
+from lpsc_nd.models.residual_net import ResidualBlock
+
+
+class SegmentationNet(nn.Module):
+    """A residual encoder and decoder with skip connections, whose convolution is passed in.
+
+    The encoder is that of :class:`~lpsc_nd.models.ResidualNet`: a stem, then one stage of residual blocks for each
+    entry of ``widths``, average pooling by two between them. The decoder goes back up: the nearest cell's values of
+    the coarser map, beside the encoder's map of that size, go through one residual block. A 1x1 convolution gives
+    the scores. Every convolution with a window comes from ``conv``.
+
+    Args:
+        conv: builder of the convolutions, see :class:`ConvBuilder`.
+        in_channels: channels of the input.
+        num_classes: number of scores per cell.
+        widths: channels of each stage, the finest first.
+        blocks: residual blocks in each stage of the encoder.
+        ndim: number of spatial axes: 1, 2 or 3.
+
+    Shape:
+        ``(B, in_channels, *size)`` to ``(B, num_classes, *size)``, ``2 ** (len(widths) - 1)`` cells or more per axis.
+
+    Raises:
+        ValueError: ``ndim`` is not 1, 2 or 3, ``widths`` is empty, or a count is below 1.
+        TypeError: a count is not an integer.
+
+    Example:
+        >>> from functools import partial
+        >>> import torch
+        >>> net = SegmentationNet(partial(nn.Conv2d, kernel_size=3, padding=1), in_channels=3, num_classes=1)
+        >>> net(torch.zeros(2, 3, 20, 15)).shape
+        torch.Size([2, 1, 20, 15])
+    """
+
+    def __init__(
+        self,
+        conv: ConvBuilder,
+        in_channels: int,
+        num_classes: int,
+        widths: Sequence[int] = (16, 32),
+        blocks: int = 1,
+        ndim: int = 2,
+    ) -> None:
+        super().__init__()
+        _checks.integer("in_channels", in_channels, minimum=1)
+        _checks.integer("num_classes", num_classes, minimum=1)
+        _checks.integer("blocks", blocks, minimum=1)
+        _checks.integers("widths", widths, len(widths), minimum=1)
+        layers = torch_layers(ndim)
+        self.stem = nn.Sequential(conv(in_channels, widths[0]), layers.norm(widths[0]), nn.ReLU())
+        self.encoder = nn.ModuleList(
+            _stage(conv, before, after, blocks, layers) for before, after in pairwise([widths[0], *widths])
+        )
+        self.pool = layers.pool(2, ceil_mode=True)
+        self.decoder = nn.ModuleList(
+            ResidualBlock(conv, coarse + fine, fine, layers) for fine, coarse in reversed([*pairwise(widths)])
+        )
+        self.classifier = layers.pointwise(widths[0], num_classes, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the scores of every cell."""
+        x = self.encoder[0](self.stem(x))
+        skips = []
+        for stage in self.encoder[1:]:
+            skips.append(x)
+            x = stage(self.pool(x))
+        for block in self.decoder:
+            skip = skips.pop()
+            x = block(torch.cat([F.interpolate(x, size=skip.shape[2:]), skip], dim=1))
+        scores: Tensor = self.classifier(x)
+        return scores
+
+
+def _stage(conv: ConvBuilder, in_channels: int, out_channels: int, blocks: int, layers: TorchLayers) -> nn.Sequential:
+    channels = [in_channels] + [out_channels] * blocks
+    return nn.Sequential(*(ResidualBlock(conv, before, after, layers) for before, after in pairwise(channels)))
