@@ -24,7 +24,7 @@ def test_examples_run_as_written(page, capsys):
 
 
 def test_the_readme_example_says_what_it_prints(capsys):
-    (block,) = python_blocks(ROOT / "README.md")
+    block, *_ = python_blocks(ROOT / "README.md")
     exec(compile(block, "README.md", "exec"), {})
     shape, region, *explanation = capsys.readouterr().out.splitlines()
     assert "(64, 64, 24)" in block
