@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from lightning_modules.cli import run
+from lightning_modules.training_cli import run
 from lpsc_nd import LogPolarPartition, LPSConv2d, build_mask
 from lpsc_nd._files import write_csv
 from lpsc_nd.inspect import draw_curves, draw_kernels, draw_region_map, receptive_field, window_taps

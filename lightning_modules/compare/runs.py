@@ -11,9 +11,9 @@ import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from lightning_modules.cli import LpscCLI, build
 from lightning_modules.compare.records import Result, versions
 from lightning_modules.epoch_checkpoint import EpochCheckpoint
+from lightning_modules.training_cli import LpscCLI, build
 
 OWN_SETTINGS = (
     "--config",

@@ -14,7 +14,7 @@ NamedImages = Iterator[tuple[str, NDArray[np.float64]]]
 
 
 class Built(Protocol):
-    """What :func:`lightning_modules.cli.build` returns."""
+    """What :func:`lightning_modules.training_cli.build` returns."""
 
     @property
     def model(self) -> Any:

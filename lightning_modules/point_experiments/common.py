@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pytorch_lightning import LightningModule, Trainer
 from torch.utils.data import DataLoader, Dataset
 
-from lightning_modules.cli import LpscCLI, run
+from lightning_modules.training_cli import LpscCLI, run
 from lpsc_nd._files import write_whole
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lightning_modules.cli import LpscCLI
 from lightning_modules.part_segmentation import PartSegmentationTask, owners_of_points
 from lightning_modules.point_batches import cloud_batch
 from lightning_modules.point_experiments.common import (
@@ -19,6 +18,7 @@ from lightning_modules.point_experiments.common import (
     save_figure,
     save_text,
 )
+from lightning_modules.training_cli import LpscCLI
 from lpsc_nd import LogPolarPartition
 from lpsc_nd.inspect.clouds import TOWARDS_VIEWER, PartCloud, draw_cloud_regions, draw_parts
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from rich.progress import track
 
-from lightning_modules.cli import LpscCLI, build
 from lightning_modules.point_experiments.common import (
     Options,
     evaluate,
@@ -25,6 +24,7 @@ from lightning_modules.point_experiments.common import (
     words_of,
 )
 from lightning_modules.point_experiments.robustness_figure import draw
+from lightning_modules.training_cli import LpscCLI, build
 from lpsc_nd._files import write_csv
 
 CONFIG = "points_shapes"

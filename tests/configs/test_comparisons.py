@@ -7,7 +7,7 @@ import torch
 import yaml
 from torch import nn
 
-from lightning_modules.cli import build
+from lightning_modules.training_cli import build
 from lpsc_nd import CrossConv2d, LPSConv2d
 from lpsc_nd.inspect import receptive_field
 

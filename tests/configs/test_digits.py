@@ -7,7 +7,7 @@ import torch
 import yaml
 from torch import nn
 
-from lightning_modules.cli import build, run
+from lightning_modules.training_cli import build, run
 from lpsc_nd import LPSConv2d
 from lpsc_nd.inspect import receptive_field
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lightning_modules.cli import build, run
+from lightning_modules.training_cli import build, run
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 POINTS = sorted(CONFIGS.glob("points_*.yaml"))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lightning_modules.cli import run
+from lightning_modules.training_cli import run
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

@@ -5,8 +5,8 @@ import csv
 import pytest
 
 from datamodules.images.sample_images import image_sets
-from lightning_modules.cli import build
 from lightning_modules.inspect_command import Sources, main
+from lightning_modules.training_cli import build
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from lightning_modules.classification import ClassificationTask
-from lightning_modules.cli import run
 from lightning_modules.inspect_command.networks import CheckpointError, load_task
 from lightning_modules.inspect_command.sources import Sources
+from lightning_modules.training_cli import run
 
 CONFIGS = Path(__file__).parents[3] / "configs"
 LPSC = CONFIGS / "digits_lpsc.yaml"
