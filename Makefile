@@ -5,9 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --doctest-modules tests lpsc_nd datamodules
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --doctest-modules tests lpsc_nd datamodules lightning_modules
 
-.PHONY: help setup demo test test-all lint types bench bench-full figures clean
+.PHONY: help setup demo test test-all lint types bench bench-full bench-points bench-networks figures clean
 
 help:           ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## train three small networks on digits; table and pictures in demo/
 	$(BIN)/python -m lightning_modules.demo --output demo
 
-test: lint types ## style, types and tests (about three minutes)
+test: lint types ## style, types and tests (about five minutes)
 	HYPOTHESIS_PROFILE=ci $(PYTEST) -m "not slow"
 
 test-all: lint types ## the same with many more drawn cases, and the slow tests
@@ -43,8 +43,14 @@ bench: $(READY) ## time the short set of benchmarks (about two minutes)
 bench-full: $(READY) ## time all benchmarks (about ten minutes); results in benchmarks/results/
 	$(BIN)/python -m benchmarks --full
 
+bench-networks: $(READY) ## time whole networks beside conventional ones (about six minutes)
+	$(BIN)/python -m benchmarks.networks
+
+bench-points: $(READY) ## time point layers beside kernel-point convolutions (about two minutes)
+	$(BIN)/python -m benchmarks.points
+
 figures: $(READY) ## draw the documentation's figures anew
 	$(BIN)/python docs/figures.py docs/images
 
 clean:          ## remove the virtual environment and everything made here
-	rm -rf $(VENV) demo runs build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) demo runs comparisons build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,8 @@ from lpsc_nd import _checks
 from lpsc_nd.functional import check_groups
 from lpsc_nd.layers.conv_nd import LPSConvNd
 from lpsc_nd.layers.dense_twin import CONV_CLASSES, Conv
+from lpsc_nd.pooling.costs import Shapes, joins
+from lpsc_nd.pooling.expand import dense
 from lpsc_nd.pooling.inputs import check_rank
 from lpsc_nd.pooling.padding import PADDING_MODES, PaddingMode, padding_amounts
 from lpsc_nd.pooling.padding import pad as pad_with_mode
@@ -28,6 +30,8 @@ class CrossConvNd(nn.Module):
     the conventional part pads each side by as much less as its window reaches less far. So both give the same output
     size for every input. Where that padding is negative, the conventional part leaves out the border of the input;
     with ``ratio`` 0 too, so that the output size never depends on the ratio.
+
+    Where it is cheaper, both parts run as one dense convolution; the numbers are the same up to rounding.
 
     The number of log-polar filters is ``out_channels * ratio / 100``, rounded to the nearest multiple of ``groups``,
     a half upwards; the rest is conventional. With groups, each part has the filters of all its groups in order.
@@ -130,11 +134,43 @@ class CrossConvNd(nn.Module):
     def forward(self, input: Tensor) -> Tensor:
         """Convolve (B, C, *size) or (C, *size)."""
         check_rank(input, self.ndim)
+        if self._joins(input):
+            return self._join(input)
         parts = [] if self.lpsc is None else [self.lpsc(input)]
         if self.conv is not None:
             x = input if self._conv_pads else pad_or_crop(input, self.conv_padding, self.padding_mode)
             parts.insert(0, self.conv(x))
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-self.ndim - 1)
+
+    def _joins(self, x: Tensor) -> bool:
+        """Tell whether one dense convolution for both parts is possible, and cheaper than the two."""
+        conv, lpsc = self.conv, self.lpsc
+        if conv is None or not isinstance(lpsc, LPSConvNd) or torch.compiler.is_compiling():
+            return False
+        watched = any(part._forward_hooks or part._forward_pre_hooks for part in (conv, lpsc))
+        plain = self.groups == 1 and self.padding_mode == "zeros" and lpsc.engine == "auto" and lpsc.reduction != "max"
+        if watched or not plain or any(before < 0 or after < 0 for before, after in self._margins):
+            return False
+        if x.shape[-self.ndim - 1] != self.in_channels or x.numel() == 0:
+            return False
+        batch = x.shape[0] if x.ndim == self.ndim + 2 else 1
+        shapes = Shapes(batch, self.in_channels, self.out_channels, 1, tuple(x.shape[-self.ndim :]))
+        return joins(lpsc.window, self.conv_kernel_size, shapes, lpsc.out_channels)
+
+    def _join(self, x: Tensor) -> Tensor:
+        """Convolve with the kernels of both parts in one, the conventional ones with zeros around."""
+        conv, lpsc = cast(Conv, self.conv), cast(LPSConvNd, self.lpsc)
+        around = [count for pair in reversed(self._margins) for count in pair]
+        kernel = torch.cat([nn.functional.pad(conv.weight, around), lpsc.dense_weight()])
+        biases = [part.weight.new_zeros(part.out_channels) if part.bias is None else part.bias for part in (conv, lpsc)]
+        bias = None if conv.bias is None and lpsc.bias is None else torch.cat(biases)
+        return dense(x, kernel, bias, lpsc.window, 1)
+
+    @property
+    def _margins(self) -> Padding:
+        """Cells by which the log-polar window reaches further than the conventional one, on each side."""
+        sizes = zip(self.kernel_size, self.conv_kernel_size, strict=True)
+        return tuple(((k - 1) // 2 - (j - 1) // 2, k // 2 - j // 2) for k, j in sizes)
 
     def extra_repr(self) -> str:
         """Write what the two parts do not show themselves."""

@@ -41,9 +41,10 @@ class Explanation:
         lines = [f"engine: {self.engine} ({self.reason})", f"output: {self.output_shape}"]
         lines += [f"  {name}: about {cost * 1e3:.2f} ms forward and backward" for name, cost in self.costs.items()]
         counts = self.stencil.counts
+        fewest, most = (int(counts.min()), int(counts.max())) if counts.size else (0, 0)
         lines.append(
             f"window: {self.stencil.kernel_size}, {int(counts.sum())} of {self.stencil.num_cells} cells in "
-            f"{self.stencil.num_regions} regions of {counts.min(initial=0)} to {counts.max(initial=0)} cells"
+            f"{self.stencil.num_regions} regions of {fewest} to {most} cells"
         )
         if self.stencil.empty_regions:
             lines.append(f"empty regions: {', '.join(map(str, self.stencil.empty_regions))}")

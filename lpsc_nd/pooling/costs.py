@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from lpsc_nd.pooling.passes import Pass
@@ -34,14 +34,27 @@ class Shapes:
 
 def expand_seconds(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
     """Predict the dense convolution: expansion of the kernel and three convolutions of equal work."""
-    sites = _count(shapes.batch, window.output_size(shapes.size))
     weights = shapes.out_channels * shapes.in_channels // shapes.groups * window.stencil.num_cells
+    return dense_seconds(window, window.stencil.kernel_size, shapes, rates) + 3 * weights / rates.expansion
+
+
+def dense_seconds(window: Window, kernel_size: tuple[int, ...], shapes: Shapes, rates: Rates = RATES) -> float:
+    """Predict three dense convolutions of equal work, forward and two gradients.
+
+    Args:
+        window: gives the output sites.
+        kernel_size: cells of the dense kernel, which may be smaller than the window.
+        shapes: the channels and sizes.
+        rates: measured speeds.
+    """
+    sites = _count(shapes.batch, window.output_size(shapes.size))
+    weights = shapes.out_channels * shapes.in_channels // shapes.groups * math.prod(kernel_size)
     filled = shapes.out_channels // shapes.groups
     rate = rates.dense * min(1.0, filled / rates.vector)
-    if window.stencil.kernel_size[-1] > rates.widest_fast:
+    if kernel_size[-1] > rates.widest_fast:
         rate = rates.dense_wide * min(1.0, filled / rates.full_wide_channels)
     passed = _count(shapes.batch, shapes.size) * shapes.in_channels + sites * shapes.out_channels
-    return 3 * (2 * sites * weights / rate + passed / rates.passed + weights / rates.expansion)
+    return 3 * (2 * sites * weights / rate + passed / rates.passed)
 
 
 def bags_seconds(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
@@ -80,6 +93,22 @@ def grads_apart(window: Window, shapes: Shapes) -> bool:
     return _apart(_forward(window, shapes, RATES), backward) < _together(backward)
 
 
+@lru_cache(maxsize=256)
+def joins(window: Window, kernel_size: tuple[int, ...], shapes: Shapes, filters: int) -> bool:
+    """Tell whether conventional and log-polar filters cost less as one dense convolution than apart.
+
+    Args:
+        window: that of the log-polar filters.
+        kernel_size: that of the conventional ones, inside it.
+        shapes: with the channels of both parts together.
+        filters: how many of them are log-polar.
+    """
+    log_polar = replace(shapes, out_channels=filters)
+    conventional = replace(shapes, out_channels=shapes.out_channels - filters)
+    apart = min(expand_seconds(window, log_polar), bags_seconds(window, log_polar))
+    return expand_seconds(window, shapes) < apart + dense_seconds(window, kernel_size, conventional)
+
+
 def _forward(window: Window, shapes: Shapes, rates: Rates) -> Pass:
     sites, padded = math.prod(window.output_size(shapes.size)), window.padded_size(shapes.size)
     channels = (shapes.in_channels, shapes.out_channels)
@@ -95,7 +124,8 @@ def _backward(window: Window, shapes: Shapes, rates: Rates) -> Pass:
 
 
 def _together(backward: Pass) -> float:
-    return backward.rates.slack * (backward.pool + 2 * backward.mix(backward.sites))
+    columns = backward.window.num_bags * backward.in_channels  # of the weight gradient's product
+    return backward.pool_and_mix + backward.rates.slack * backward.mix(backward.sites, columns)
 
 
 def _apart(forward: Pass, backward: Pass) -> float:

@@ -43,7 +43,7 @@ class Pass:
     @property
     def pool_and_mix(self) -> float:
         """Pooling first."""
-        return self.rates.slack * (self.pool + self.mix(self.sites))
+        return self.rates.slack * (self.pool + self.mix(self.sites, self.out_channels // self.groups))
 
     @property
     def mix_and_pool(self) -> float:
@@ -55,7 +55,9 @@ class Pass:
         rows = self.sites * cells_read(self.window.stencil.token, self.window.center)
         row = self.rates.row * (FAR_FACTOR if min(values, SLAB_ELEMENTS) > NEAR_ELEMENTS else 1.0)
         summed = rows * (row + self.out_channels / self.rates.pooled_far)
-        return self.mix(self.cells) * again + values / self.rates.passed + summed
+        return (
+            self.mix(self.cells, self.window.num_bags * self.out_channels) * again + values / self.rates.passed + summed
+        )
 
     @property
     def pool(self) -> float:
@@ -63,10 +65,11 @@ class Pass:
         summed = self.sites * rows_read(self.window.stencil.token, self.window.center) / self.rates.pooled
         return (math.prod(self.padded) / self.rates.tabled + summed) * max(self.in_channels, self.rates.vector)
 
-    def mix(self, positions: int) -> float:
-        """Multiplying with the weights at so many positions."""
+    def mix(self, positions: int, columns: int) -> float:
+        """Multiplying with the weights at so many positions, in a product of so many columns."""
         depth = self.window.num_bags * self.in_channels // self.groups
-        return 2 * positions * self.out_channels * (depth + self.rates.product_overhead) / self.rates.product
+        rate = self.rates.product * min(1.0, columns / self.rates.vector)
+        return 2 * positions * self.out_channels * (depth + self.rates.product_overhead) / rate
 
     @property
     def _tabled(self) -> float:

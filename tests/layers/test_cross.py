@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from lpsc_nd import CrossConv1d, CrossConv2d, CrossConv3d, LPSConv2d, LPSConvNd
+from lpsc_nd.layers import cross_nd
 from lpsc_nd.layers.cross_nd import CrossConvNd, log_polar_filters
 from lpsc_nd.layers.dense_twin import CONV_CLASSES
 from lpsc_nd.testing import layer_cases
@@ -222,3 +223,71 @@ def test_the_parts_are_replaceable_by_those_of_another_layer():
     layer = CrossConv2d(3, 4, 5, padding=2, convention="official")
     layer.lpsc = LPSConv2d(3, 2, 7, padding=3)
     assert layer(torch.zeros(1, 3, 8, 8)).shape == (1, 4, 8, 8)
+
+
+def outcome(layer, x):
+    """Return output and all first gradients."""
+    leaves = [x.detach().requires_grad_(), *layer.parameters()]
+    y = layer(leaves[0])
+    cotangent = torch.cos(torch.arange(y.numel(), dtype=y.dtype)).view_as(y)
+    return [y, *torch.autograd.grad(y, leaves, cotangent)]
+
+
+@pytest.mark.parametrize("batched", [True, False])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"stride": 2, "bias": False},
+        {"padding": 3, "dilation": 2},
+        {"conv_kernel_size": (1, 5), "conv_bias": False},
+        {"kernel_size": (6, 5), "padding": "same"},
+    ],
+)
+def test_both_parts_as_one_convolution_give_the_same(monkeypatch, options, batched):
+    arguments = {"kernel_size": 5, "padding": 2, "num_levels": 1, "dtype": torch.float64, **options}
+    layer = CrossConv2d(3, 6, **arguments)
+    x = torch.randn(2, 3, 12, 11, dtype=torch.float64)
+    x = x if batched else x[0]
+    results = []
+    for answer in (False, True):
+        monkeypatch.setattr(cross_nd, "joins", lambda *_, answer=answer: answer)
+        assert layer._joins(x) is answer
+        results.append(outcome(layer, x))
+    for apart, together in zip(*results, strict=True):
+        torch.testing.assert_close(together, apart, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"groups": 2}, {"padding_mode": "circular"}, {"engine": "bags"}, {"reduction": "max"}, {"conv_kernel_size": 7}],
+)
+def test_what_one_convolution_cannot_do_stays_apart(monkeypatch, options):
+    monkeypatch.setattr(cross_nd, "joins", lambda *_: True)
+    arguments = {"kernel_size": 5, "padding": 3, "num_levels": 1, **options}
+    assert not CrossConv2d(4, 4, **arguments)._joins(torch.randn(1, 4, 9, 9))
+
+
+def test_parts_that_are_watched_stay_apart(monkeypatch):
+    monkeypatch.setattr(cross_nd, "joins", lambda *_: True)
+    layer, seen = CrossConv2d(2, 4, 5, padding=2, num_levels=1), []
+    layer.lpsc.register_forward_hook(lambda module, inputs, output: seen.append(output.shape))
+    layer(torch.randn(1, 2, 9, 9))
+    assert seen == [(1, 2, 9, 9)]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_one_convolution_under_autocast(monkeypatch, dtype):
+    monkeypatch.setattr(cross_nd, "joins", lambda *_: True)
+    layer, x = CrossConv2d(4, 4, 5, padding=2, num_levels=1), torch.randn(1, 4, 8, 8)
+    with torch.autocast("cpu", dtype=dtype):
+        y = layer(x)
+    assert y.dtype == dtype
+    torch.testing.assert_close(y.float(), layer(x), rtol=0.05, atol=0.05)
+
+
+def test_joining_is_a_matter_of_cost():
+    layer = CrossConv2d(16, 16, 5, padding=2, num_directions=6, growth=3.0)
+    assert layer._joins(torch.empty(100, 16, 32, 32))  # half the filters cost the bag engine nearly as much as all
+    wide = CrossConv2d(64, 64, 31, padding=15, num_levels=3, num_directions=8)
+    assert not wide._joins(torch.empty(1, 64, 56, 56))
