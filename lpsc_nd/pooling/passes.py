@@ -68,7 +68,7 @@ class Pass:
     def mix(self, positions: int, columns: int) -> float:
         """Multiplying with the weights at so many positions, in a product of so many columns."""
         depth = self.window.num_bags * self.in_channels // self.groups
-        rate = self.rates.product * min(1.0, columns / self.rates.vector)
+        rate = self.rates.product * min(1.0, max(columns, 1) / self.rates.vector)
         return 2 * positions * self.out_channels * (depth + self.rates.product_overhead) / rate
 
     @property
