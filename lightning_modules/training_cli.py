@@ -3,7 +3,6 @@
 Configurations name tasks and data sets by class; what a run writes is told in :class:`LpscCLI`.
 """
 
-import typing
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -114,7 +113,6 @@ def build(words: Sequence[str]) -> LpscCLI:
 def _cli(words: Sequence[str], *, run: bool) -> LpscCLI:
     for message in _IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", message=message)
-    _forget_unions()
     return LpscCLI(
         model_class=BaseTask,
         datamodule_class=BaseDataModule,
@@ -126,17 +124,6 @@ def _cli(words: Sequence[str], *, run: bool) -> LpscCLI:
         args=list(words),
         run=run,
     )
-
-
-def _forget_unions() -> None:
-    """Let typing make its unions anew, in the order in which they are written.
-
-    It takes Union[float, int] and Union[int, float] for the same, and gives back the first that it has met inside an
-    Optional. Once another library, such as kornia, has written the former, a Trainer's ``limit_train_batches: 1``, an
-    int or a float, would be read as 1.0: all batches instead of one.
-    """
-    for clear in getattr(typing, "_cleanups", ()):
-        clear()
 
 
 def _loggers(root: str) -> list[Logger]:

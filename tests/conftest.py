@@ -2,6 +2,7 @@
 
 import os
 
+import pytorch_lightning  # noqa: F401  (before other libraries, see docs/explanation/training.md)
 import torch
 from hypothesis import HealthCheck, settings
 

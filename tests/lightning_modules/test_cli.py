@@ -3,8 +3,6 @@
 import csv
 import os
 import signal
-import typing
-from pathlib import Path
 
 import pytest
 import torch
@@ -12,10 +10,7 @@ import torch
 from lightning_modules.callbacks import EpochTimer
 from lightning_modules.classification import ClassificationTask
 from lightning_modules.cli import main
-from lightning_modules.training_cli import build
 from lpsc_nd.models import ResidualNet
-
-CONFIG = Path(__file__).parents[2] / "configs" / "digits_conv.yaml"
 
 
 def metrics(folder):
@@ -163,13 +158,3 @@ def test_other_commands_are_reached(capsys, tmp_path):
         main(["compare", "--help"])
     assert exit_info.value.code == 0
     assert "usage: lpsc compare" in capsys.readouterr().out
-
-
-def test_one_batch_is_one_whatever_other_libraries_have_written():
-    words = ["--config", str(CONFIG), "--trainer.limit_train_batches=1", "--trainer.logger=false"]
-    for clear in typing._cleanups:
-        clear()
-    assert typing.Optional[typing.Union[float, int]] == typing.Optional[typing.Union[int, float]]  # noqa: UP007, UP045
-    assert typing.Optional[typing.Union[int, float]].__args__[0] is float  # noqa: UP007, UP045
-    limit = build(words).trainer.limit_train_batches
-    assert (limit, type(limit)) == (1, int)
