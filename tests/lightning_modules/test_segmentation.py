@@ -91,6 +91,7 @@ def test_a_run_learns_and_measures(trainer):
 def test_every_stage_runs_once(trainer, stage):
     task, run = SegmentationTask(Net(), CLASSES), trainer(fast_dev_run=True)
     getattr(run, stage)(task, *((pixels(), pixels()) if stage == "fit" else (pixels(),)))
+    assert run.state.finished
 
 
 @pytest.mark.parametrize("precision", ["bf16-true", "bf16-mixed", "64-true"])

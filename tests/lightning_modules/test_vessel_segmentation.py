@@ -78,6 +78,7 @@ def test_a_run_learns_and_measures(trainer):
 def test_every_stage_runs_once(trainer, stage):
     task, run = VesselSegmentationTask(Net(), test_flips=True), trainer(fast_dev_run=True)
     getattr(run, stage)(task, *((photographs(), photographs()) if stage == "fit" else (photographs(),)))
+    assert run.state.finished
 
 
 @pytest.mark.parametrize("precision", ["bf16-true", "bf16-mixed", "64-true"])
