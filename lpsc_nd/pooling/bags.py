@@ -7,7 +7,6 @@ Any number of dimensions. Half precision is summed in float32.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import torch
@@ -37,7 +36,7 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups:
     mixing = Mixing(weight.shape[0], x.shape[1], window.num_bags, groups)
     matrix, sites = mixing.to_matrix(weight), by_site(y)
     for step, pooled in pooled_tiles(x, window, ones):
-        mixing.store(sites[step.images, step.sites], pooled, matrix, bias)
+        mixing.store(sites[step.place], pooled, matrix, bias)
     return y
 
 
@@ -54,7 +53,7 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, groups: int, input_si
     mixing = Mixing(gx.shape[1], gy.shape[1], window.num_bags, groups)
     matrix, cells = mixing.to_matrix(swapped), by_site(gx)
     for step, pooled in pooled_tiles(gy, adjoint, window.stride):
-        mixing.store(cells[step.images, step.sites], pooled, matrix, None)
+        mixing.store(cells[step.place], pooled, matrix, None)
     return gx
 
 
@@ -66,7 +65,7 @@ def weight_grad(x: Tensor, gy: Tensor, window: Window, groups: int) -> Tensor:
     mixing = Mixing(gy.shape[1], x.shape[1], window.num_bags, groups)
     total, sites = mixing.zeros(dtype, x.device), by_site(gy)
     for step, pooled in pooled_tiles(x, window, (1,) * window.ndim):
-        mixing.accumulate(total, pooled, sites[step.images, step.sites])
+        mixing.accumulate(total, pooled, sites[step.place])
     return mixing.to_weight(total)
 
 
@@ -86,25 +85,27 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
     matrix, total = mixing.to_matrix(exchanged(weight, groups)), mixing.zeros(weight.dtype, x.device)
     cells, values = by_site(gx), by_site(x)
     for step, pooled in pooled_tiles(gy, window.adjoint(x.shape[2:]), window.stride):
-        mixing.accumulate(total, pooled, values[step.images, step.sites])
-        mixing.store(cells[step.images, step.sites], pooled, matrix, None)  # last: it may overwrite the pooled matrix
+        mixing.accumulate(total, pooled, values[step.place])
+        mixing.store(cells[step.place], pooled, matrix, None)  # last: it may overwrite the pooled matrix
     return gx, exchanged(mixing.to_weight(total), groups).contiguous()
 
 
 def pool(x: Tensor, window: Window) -> Tensor:
     """Sum every bag at every output site: (B, C, *in) -> (B, C, bags, *out)."""
     sites = window.output_size(x.shape[2:])
-    pooled = x.new_zeros((*x.shape[:2], window.num_bags, math.prod(sites)))
+    pooled = x.new_zeros((*x.shape[:2], window.num_bags, *sites))
+    by_place = pooled.movedim((2, 1), (-2, -1))  # (B, *out, bags, C)
     for step, block in pooled_tiles(x, window, (1,) * window.ndim):
-        images = block.unflatten(0, (step.images.stop - step.images.start, -1))  # (b, s, bags, C)
-        pooled[step.images, :, :, step.sites] = images.permute(0, 3, 2, 1)
-    return pooled.unflatten(-1, sites)
+        target = by_place[step.place]
+        target.copy_(block.view(target.shape))
+    return pooled
 
 
 def pool_adjoint(z: Tensor, window: Window, input_size: list[int]) -> Tensor:
     """Add every bag's value to each of its cells: (B, C, bags, *out) -> (B, C, *in)."""
     adjoint, channels = window.adjoint(input_size), z.shape[1]
-    x = z.new_zeros((*z.shape[:2], math.prod(input_size)))
+    x = z.new_zeros((*z.shape[:2], *input_size))
+    cells = by_site(x)
     rows = z.transpose(1, 2).flatten(1, 2)  # (B, bags * C, *out)
 
     def fill(table: Tensor, first_image: int, starts: list[int]) -> None:
@@ -112,9 +113,9 @@ def pool_adjoint(z: Tensor, window: Window, input_size: list[int]) -> Tensor:
 
     shape = (z.shape[0], channels, tuple(z.shape[3:]))
     for step, sums in summed_tiles(fill, *shape, adjoint, window.stride, z.dtype, z.device):
-        images = sums.unflatten(0, (step.images.stop - step.images.start, -1))  # (b, s, C)
-        x[step.images, :, step.sites] = images.transpose(1, 2)
-    return x.unflatten(-1, tuple(input_size))
+        target = cells[step.place]
+        target.copy_(sums.view(target.shape))
+    return x
 
 
 def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...]) -> Iterator[tuple[Step, Tensor]]:
@@ -131,13 +132,12 @@ def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...]) -> Iterator[
     planned = plan(window, batch, padded, sites, channels, str(x.device))
     most = max((slab.grid.table_rows for slab, _ in planned.slabs), default=0)
     shape = ((planned.doublings + 1) * most, channels)
-    starts = [before for before, _ in window.padding]
     with scratch(shape, compute_dtype(x.dtype), x.device) as tables:
         for slab, slab_steps in planned.slabs:
             grid, rows = slab.grid, slab.grid.table_rows
-            images = x[slab.first_image : slab.first_image + grid.batch]
+            images = x[slab.corner[0] : slab.corner[0] + grid.batch]
             table = tables[:rows].view(grid.batch, *grid.padded, channels)
-            fill_table(table, images, [starts[0] - slab.first_cell, *starts[1:]], steps)
+            fill_table(table, images, slab.starts(window), steps)
             double(tables, rows, planned.doublings, window.dilation[-1])
             for step in slab_steps:
                 pooled = sum_bags(tables[step.first_row :], step.indices, step.offsets)

@@ -25,6 +25,5 @@ def empty_sites(like: Tensor, channels: int, size: tuple[int, ...]) -> Tensor:
 
 
 def by_site(y: Tensor) -> Tensor:
-    """Return (B, C, *size) as (B, sites, C), without a copy of a contiguous or channels-last tensor."""
-    channels_last = memory_format(y) != torch.contiguous_format
-    return y.movedim(1, -1).flatten(1, -2) if channels_last else y.flatten(2).transpose(1, 2)
+    """Return (B, C, *size) as (B, *size, C), a view."""
+    return y.movedim(1, -1)

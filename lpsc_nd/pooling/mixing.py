@@ -42,14 +42,15 @@ class Mixing:
         return torch.zeros((self.groups, self.out_channels // self.groups, columns), dtype=dtype, device=device)
 
     def store(self, target: Tensor, pooled: Tensor, matrix: Tensor, bias: Tensor | None) -> None:
-        """Write pooled (sites, bags, C) times matrix, plus bias, into ``target`` (images, sites of each, C').
+        """Write pooled (sites, bags, C) times matrix, plus bias, into ``target`` (images, *sites, C').
 
         ``pooled`` may be overwritten.
         """
         channels_first = target.stride(-1) != 1
         if self.groups == 1 and target.shape[0] == 1 and channels_first:
             mixed = product(matrix[0], pooled.flatten(1))  # (C', sites): rows are copied whole
-            target[0].T.copy_(mixed if bias is None else mixed.add_(bias[:, None]))
+            mixed = mixed if bias is None else mixed.add_(bias[:, None])
+            target[0].movedim(-1, 0).copy_(mixed.view(-1, *target.shape[1:-1]))
         elif self.groups == 1:
             target.copy_(product(pooled.flatten(1), matrix[0], bias).view(target.shape))
         else:
@@ -57,12 +58,11 @@ class Mixing:
             target.copy_((mixed if bias is None else mixed + bias).view(target.shape))
 
     def accumulate(self, total: Tensor, pooled: Tensor, values: Tensor) -> None:
-        """Add ``gy^T @ pooled`` of a tile to ``total``, gy being ``values`` (images, sites of each, C').
+        """Add ``gy^T @ pooled`` of a tile to ``total``, gy being ``values`` (images, *sites, C').
 
         ``pooled`` may be overwritten if every channel is a group.
         """
-        gy = values.flatten(0, 1) if values.shape[0] > 1 else values[0]
-        gy = gy.to(pooled.dtype)
+        gy = values.flatten(0, -2).to(pooled.dtype)
         if self.groups == 1:
             total[0].add_(product(gy.T, pooled.flatten(1).T))
         elif self.groups == self.in_channels == self.out_channels:

@@ -14,7 +14,7 @@ from torch import Tensor
 from lpsc_nd.geometry._types import IntArray
 from lpsc_nd.pooling.constants import cells_read
 from lpsc_nd.pooling.runs import MOST_DOUBLINGS, runs
-from lpsc_nd.pooling.slabs import Slab, slabs, smallest_slab
+from lpsc_nd.pooling.slabs import Slab, cuts, fewest_cells, slabs
 from lpsc_nd.pooling.tiles import Grid, Tile, tiles
 from lpsc_nd.pooling.window import Window
 
@@ -33,6 +33,12 @@ TILE_SITES = (64, 2048)
 SLAB_ELEMENTS = 2**21
 """Elements of a slab's tables: eight MiB in float32."""
 
+SLAB_SHARES = (1, 2, 4)
+"""By what that is divided, to see whether smaller tables are better."""
+
+SLAB_ROWS = 2**13
+"""Rows that could be summed in the time that the calls of a slab take."""
+
 NEAR_ELEMENTS = 2**20
 """Elements of the tables that one row of sites reads, up to which they are near: what the processor's caches hold."""
 
@@ -45,15 +51,13 @@ class Step:
     """A tile with the index of its bag sum, relative to the tile's first row.
 
     Args:
-        images: which images of the call.
-        sites: which of their flattened sites.
+        place: which images of the call, and which of their sites on each axis.
         first_row: table row of the tile's first cell.
         indices: table rows of all entries, site by site, bag by bag.
         offsets: where each bag begins in ``indices``, and where the last ends.
     """
 
-    images: slice
-    sites: slice
+    place: tuple[slice, ...]
     first_row: int
     indices: Tensor
     offsets: Tensor
@@ -88,12 +92,9 @@ def plan(
     """
     if 0 in (batch, channels, window.num_bags, *sites):
         return Plan(0, ())
-    doublings = _best_doublings(window, padded, sites, channels)
-    parts = slabs(window, batch, padded, sites, SLAB_ELEMENTS // (channels * (doublings + 1)))
-    return Plan(
-        doublings,
-        _steps(parts, _tile_sites(window.num_bags * channels), 1, partial(_bag_rows, window, doublings), device),
-    )
+    tables = _best_tables(window, padded, sites, channels)
+    parts, read = slabs(window, batch, padded, sites, tables.cells), partial(_bag_rows, window, tables.doublings)
+    return Plan(tables.doublings, _steps(parts, _tile_sites(window.num_bags * channels), 1, read, device))
 
 
 @lru_cache(maxsize=16)
@@ -106,7 +107,8 @@ def transposed_plan(
     """
     if 0 in (batch, channels, window.num_bags, *sites):
         return Plan(0, ())
-    parts = slabs(window, batch, padded, sites, SLAB_ELEMENTS // (channels * window.num_bags))
+    cells = max(fewest_cells(window), SLAB_ELEMENTS // (channels * window.num_bags))
+    parts = slabs(window, batch, padded, sites, cells)
     target = _within(TILE_ENTRIES // max(1, cells_read(window.stencil.token, window.center)))
     return Plan(0, _steps(parts, target, window.num_bags, partial(_cell_rows, window), device))
 
@@ -120,7 +122,7 @@ def _steps(
     for slab in parts:
         steps = []
         for tile in tiles(slab.grid, target):
-            key = (*tile.shape, slab.grid.table_rows)
+            key = (*tile.shape, slab.grid.batch, *slab.grid.padded)
             if key not in index:
                 distances = tuple(step * rows_per_cell for step in slab.grid.site_steps)
                 index[key] = tile_index(*read(slab.grid), tile.shape, distances, device)
@@ -170,16 +172,37 @@ def _cell_rows(window: Window, grid: Grid) -> BagRows:
     return window_rows(window, cells, grid.padded) * window.num_bags + bag, indptr[[0, -1]]
 
 
-def _best_doublings(window: Window, padded: tuple[int, ...], sites: tuple[int, ...], channels: int) -> int:
+@dataclass(frozen=True)
+class _Tables:
+    """Which tables of runs to make, and how large.
+
+    Args:
+        doublings: how often the table of cells is doubled.
+        cells: most padded cells of each table.
+    """
+
+    doublings: int
+    cells: int
+
+
+def _best_tables(window: Window, padded: tuple[int, ...], sites: tuple[int, ...], channels: int) -> _Tables:
     """Weigh the rows that all sites read against the rows of the tables, which are read twice and written once."""
-    smallest = smallest_slab(window, padded) * channels
-    most = max(0, min(MOST_DOUBLINGS, SLAB_ELEMENTS * 2 // smallest - 1))
-    costs = []
-    for doublings in range(most + 1):
-        far = (doublings + 1) * smallest > NEAR_ELEMENTS
-        read = len(runs(window.stencil, window.center, doublings).cells) * math.prod(sites)
-        costs.append(read * (FAR_FACTOR if far else 1.0) + 2 * doublings * math.prod(padded))
-    return costs.index(min(costs))
+    fewest = fewest_cells(window)
+    candidates = [
+        _Tables(doublings, max(fewest, SLAB_ELEMENTS // (channels * (doublings + 1)) // share))
+        for doublings in range(MOST_DOUBLINGS + 1)
+        for share in SLAB_SHARES
+    ]
+    return min(candidates, key=lambda tables: _rows(tables, window, padded, sites, channels))
+
+
+def _rows(tables: _Tables, window: Window, padded: tuple[int, ...], sites: tuple[int, ...], channels: int) -> float:
+    """Return what some tables cost, in rows read from near."""
+    cut, number = cuts(window, padded, sites, tables.cells), tables.doublings + 1
+    far = number * window.extent[0] * math.prod(cut.table[1:]) * channels > NEAR_ELEMENTS
+    read = len(runs(window.stencil, window.center, tables.doublings).cells) * math.prod(sites)
+    made = (1 + 2 * tables.doublings) * cut.total_cells + SLAB_ROWS * math.prod(cut.parts)
+    return read * (FAR_FACTOR if far else 1.0) + made
 
 
 def _tile_sites(elements_per_site: int) -> int:
@@ -192,6 +215,6 @@ def _within(sites: int) -> int:
 
 
 def _step(slab: Slab, tile: Tile, rows_per_cell: int, indices: Tensor, offsets: Tensor) -> Step:
-    images = slice(slab.first_image + tile.images.start, slab.first_image + tile.images.stop)
-    sites = slice(slab.first_site + tile.sites.start, slab.first_site + tile.sites.stop)
-    return Step(images, sites, tile.first_row * rows_per_cell, indices, offsets)
+    starts = (a + b for a, b in zip(slab.corner, tile.corner, strict=True))
+    place = tuple(slice(start, start + count) for start, count in zip(starts, tile.shape, strict=True))
+    return Step(place, tile.first_row * rows_per_cell, indices, offsets)

@@ -45,15 +45,13 @@ class Tile:
     """Consecutive sites of the images ``images``, and what they read of the table.
 
     Args:
+        corner: its first site, the image first.
         shape: sites per axis, the batch first.
-        images: which images.
-        sites: which of their flattened sites.
         first_row: table row of the first site's first cell.
     """
 
+    corner: tuple[int, ...]
     shape: tuple[int, ...]
-    images: slice
-    sites: slice
     first_row: int
 
 
@@ -63,13 +61,11 @@ def tiles(grid: Grid, target: int) -> Iterator[Tile]:
     cut, chunks = _cut(extents, target)
     borders = [extents[cut] * i // chunks for i in range(chunks + 1)]
     trailing = extents[cut + 1 :]
-    steps = grid.site_steps
     for outer in itertools.product(*(range(n) for n in extents[:cut])):
         for start, stop in itertools.pairwise(borders):
-            shape = (*(1,) * cut, stop - start, *trailing)
-            corner = (*outer, start)
-            row = sum(c * step for c, step in zip(corner, steps, strict=False))
-            yield Tile(shape, *_ranges(extents, corner, stop - start, cut), row)
+            corner = (*outer, start, *(0 for _ in trailing))
+            row = sum(c * step for c, step in zip(corner, grid.site_steps, strict=True))
+            yield Tile(corner, (*(1,) * cut, stop - start, *trailing), row)
 
 
 def _cut(extents: tuple[int, ...], target: int) -> tuple[int, int]:
@@ -79,14 +75,3 @@ def _cut(extents: tuple[int, ...], target: int) -> tuple[int, int]:
         if behind <= target or axis == len(extents) - 1:
             return axis, max(1, math.ceil(extents[axis] / max(1, target // behind)))
     raise ValueError("a grid has at least one axis")
-
-
-def _ranges(extents: tuple[int, ...], corner: tuple[int, ...], length: int, cut: int) -> tuple[slice, slice]:
-    """Return which images and which of their flattened sites a tile covers."""
-    if cut == 0:
-        return slice(corner[0], corner[0] + length), slice(0, math.prod(extents[1:]))
-    start = 0
-    for axis in range(1, cut + 1):
-        start = start * extents[axis] + corner[axis]
-    behind = math.prod(extents[cut + 1 :])
-    return slice(corner[0], corner[0] + 1), slice(start * behind, (start + length) * behind)

@@ -46,13 +46,12 @@ def summed_tiles(
     padded, sites, bags = window.padded_size(spread), window.output_size(spread), window.num_bags
     planned = transposed_plan(window, batch, padded, sites, channels, str(device))
     most = max((slab.grid.table_rows for slab, _ in planned.slabs), default=0)
-    starts = [before for before, _ in window.padding]
     with scratch((most * bags, channels), dtype, device) as tables:
         for slab, slab_steps in planned.slabs:
             grid = slab.grid
             table = tables[: grid.table_rows * bags]
             place = table.view(grid.batch, *grid.padded, bags * channels)
-            fill(place, slab.first_image, [starts[0] - slab.first_cell, *starts[1:]])
+            fill(place, slab.corner[0], slab.starts(window))
             for step in slab_steps:
                 yield step, sum_bags(table[step.first_row :], step.indices, step.offsets)
 

@@ -9,12 +9,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lpsc_nd import LogPolarPartition, LPSConv2d, Stencil
+from lpsc_nd import LogPolarPartition, LPSConv2d, LPSConv3d, Stencil
 from lpsc_nd.pooling import scratch as scratch_module
 from lpsc_nd.pooling.plan import plan
 from lpsc_nd.pooling.runs import runs
 from lpsc_nd.pooling.scratch import KEPT_BYTES, scratch
-from lpsc_nd.pooling.slabs import slabs
+from lpsc_nd.pooling.slabs import cuts, slabs
 from lpsc_nd.pooling.table import double, fill_table
 from lpsc_nd.pooling.tiles import Grid, tiles
 from lpsc_nd.testing import layer_cases
@@ -56,14 +56,14 @@ def test_runs_spare_most_of_a_large_window():
 )
 def test_tiles_cover_each_site_once(batch, sites, target):
     grid = Grid(batch, sites, tuple(n + 3 for n in sites), (1,) * len(sites))
-    seen = np.zeros((batch, math.prod(sites)), dtype=int)
+    seen = np.zeros((batch, *sites), dtype=int)
     shapes = set()
     for tile in tiles(grid, target):
-        seen[tile.images, tile.sites] += 1
+        place = tuple(slice(start, start + count) for start, count in zip(tile.corner, tile.shape, strict=True))
+        assert seen[place].shape == tile.shape
+        seen[place] += 1
         shapes.add(tile.shape)
-        corner = np.unravel_index(tile.sites.start, sites)
-        steps = zip((tile.images.start, *corner), grid.site_steps, strict=True)
-        assert tile.first_row == sum(c * step for c, step in steps)
+        assert tile.first_row == sum(c * step for c, step in zip(tile.corner, grid.site_steps, strict=True))
     assert np.all(seen == 1)
     assert len(shapes) <= 2
 
@@ -75,12 +75,33 @@ def test_slabs_cover_each_site_once_and_hold_what_it_reads(case, cells):
     padded, sites = layer.window.padded_size(size), layer.window.output_size(size)
     seen = np.zeros((batch, *sites), dtype=int)
     for slab in slabs(layer.window, batch, padded, sites, cells):
-        first = slab.first_site // math.prod(sites[1:])
-        rows = slice(first, first + slab.grid.sites[0])
-        seen[slab.first_image : slab.first_image + slab.grid.batch, rows] += 1
-        assert slab.first_cell == first * layer.stride[0]
-        assert slab.grid.padded[0] >= (slab.grid.sites[0] - 1) * layer.stride[0] + layer.window.extent[0]
+        grid, (image, *corner) = slab.grid, slab.corner
+        boxes = tuple(slice(start, start + count) for start, count in zip(corner, grid.sites, strict=True))
+        assert seen[(slice(image, image + grid.batch), *boxes)].shape == (grid.batch, *grid.sites)
+        seen[(slice(image, image + grid.batch), *boxes)] += 1
+        for axis in range(layer.ndim):
+            assert slab.first_cells[axis] == corner[axis] * layer.stride[axis]
+            assert grid.padded[axis] >= (grid.sites[axis] - 1) * layer.stride[axis] + layer.window.extent[axis]
     assert np.all(seen == 1)
+
+
+@given(case=layer_cases(ndim=st.integers(1, 3)), cells=st.integers(1, 400))
+def test_tables_are_as_small_as_asked_unless_one_site_reads_more(case, cells):
+    layer = case.layer()
+    size = case.input_shape[-layer.ndim :]
+    padded, sites = layer.window.padded_size(size), layer.window.output_size(size)
+    for slab in slabs(layer.window, 2, padded, sites, cells):
+        one_site = slab.grid.sites == (1,) * layer.ndim
+        assert slab.grid.table_rows <= cells or one_site
+
+
+def test_boxes_of_volumes_overlap_less_than_slices():
+    window = LPSConv3d(8, 8, 11, padding=5, num_directions=(2, 4)).window
+    padded, sites, cells = (42, 42, 42), (32, 32, 32), 12 * 42**2
+    cut = cuts(window, padded, sites, cells)
+    assert sum(parts > 1 for parts in cut.parts) >= 2
+    slices_of_two = 12 * 42**2 * 32 / 2
+    assert cut.total_cells < 0.5 * slices_of_two
 
 
 @given(
