@@ -166,6 +166,19 @@ class Stencil:
         center = tuple(k - 1 - c for k, c in zip(self.kernel_size, self.center, strict=True))
         return Stencil(self.kernel_size, self.num_regions, center, np.flip(self.mask).astype("<i4").tobytes())
 
+    def crop(self, ranges: Sequence[range]) -> Stencil:
+        """Return the part of the window that holds these cells of each axis, the centre being one of them.
+
+        Raises:
+            ValueError: ranges that leave the centre out, or reach out of the window.
+        """
+        whole = zip(ranges, self.center, self.kernel_size, strict=True)
+        if any(not (0 <= part.start <= c < part.stop <= k) or part.step != 1 for part, c, k in whole):
+            raise ValueError(f"ranges must hold the centre {self.center} and lie in {self.kernel_size}, got {ranges}")
+        codes = self.mask[tuple(slice(part.start, part.stop) for part in ranges)]
+        center = tuple(c - part.start for c, part in zip(self.center, ranges, strict=True))
+        return Stencil(codes.shape, self.num_regions, center, codes.astype("<i4").tobytes())
+
     def _encode(self) -> str:
         numbers = [self.num_regions, self.ndim, *self.kernel_size, *self.center]
         head = np.asarray(numbers, dtype="<i4").tobytes()

@@ -18,6 +18,7 @@ from lpsc_nd.pooling import depthwise
 from lpsc_nd.pooling.costs import Shapes, bags_seconds, expand_seconds
 from lpsc_nd.pooling.expand import CONVOLUTIONS
 from lpsc_nd.pooling.inputs import check_fits
+from lpsc_nd.pooling.trim import trimmed
 from lpsc_nd.pooling.window import Window
 
 Engine = Literal["auto", "reference", "expand", "bags", "maximum"]
@@ -104,7 +105,8 @@ def _choose_sum(problem: Problem) -> Choice:
         return Choice("expand", f"the bag engine is made for the CPU, the input is on {problem.device}")
     if depthwise.suits(problem.window, problem.in_channels, problem.groups):
         return Choice("bags", "every channel is a group: dense in the faster layout, bag sums for the weight gradient")
-    window, shapes = problem.window, problem.shapes
+    window = problem.window if torch.compiler.is_compiling() else trimmed(problem.window, problem.size)
+    shapes = problem.shapes
     costs = {"expand": expand_seconds(window, shapes), "bags": bags_seconds(window, shapes)}
     engine = "bags" if costs["bags"] < costs["expand"] else "expand"
     other = "expand" if engine == "bags" else "bags"

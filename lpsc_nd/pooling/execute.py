@@ -18,6 +18,7 @@ from lpsc_nd.pooling.layout import memory_format
 from lpsc_nd.pooling.padding import PaddingMode, pad
 from lpsc_nd.pooling.plain import is_plain
 from lpsc_nd.pooling.table import compute_dtype
+from lpsc_nd.pooling.trim import trimmed
 from lpsc_nd.pooling.window import Window
 
 ConvEngine = Callable[[Tensor, Tensor, Tensor | None, Tensor | None, Window, int, Reduction], Tensor]
@@ -45,6 +46,8 @@ def conv(
     batched, window = _pad(batched, window, padding_mode)
     if autocast and x.dtype != torch.float64:
         batched = batched.to(torch.get_autocast_dtype(x.device.type))
+    if reduction != "max" and engine != "reference" and not torch.compiler.is_compiling():
+        window, weight, reduction = _trim(batched, window, weight, reduction)
     problem = _problem(batched, weight.shape[0], window, groups, reduction)
     run = CONV_ENGINES[reduction == "max"][fitting_engine(problem, engine)]
     with torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
@@ -74,12 +77,27 @@ def fold(
     The count is an integer until here, and the division is done in the type of accumulation: 1 / N in half precision
     would be off by 2e-3.
     """
-    folded = weight.to(dtype)
-    if reduction == "mean":
-        folded = folded / region_divisors(stencil, reduction, folded)
+    folded = _divided(weight, stencil, reduction, dtype)
     if center_weight is None:
         return folded
     return torch.cat([folded, center_weight.to(dtype).unsqueeze(-1)], dim=-1)
+
+
+def _divided(weight: Tensor, stencil: Stencil, reduction: Reduction, dtype: torch.dtype) -> Tensor:
+    weight = weight.to(dtype)
+    return weight / region_divisors(stencil, reduction, weight) if reduction == "mean" else weight
+
+
+def _trim(x: Tensor, window: Window, weight: Tensor, reduction: Reduction) -> tuple[Window, Tensor, Reduction]:
+    """Leave out cells that never meet the input, and divide by the counts of all cells before they are forgotten.
+
+    Padded zeros take part in a maximum, so that must keep all cells, and so must a traced graph, which serves inputs of
+    other sizes.
+    """
+    shorter = trimmed(window, tuple(x.shape[2:]))
+    if shorter is window:
+        return window, weight, reduction
+    return shorter, _divided(weight, window.stencil, reduction, compute_dtype(x.dtype)), "sum"
 
 
 def _pad(x: Tensor, window: Window, mode: PaddingMode) -> tuple[Tensor, Window]:

@@ -57,6 +57,6 @@ def pool(x: Tensor, window: Window) -> Tensor:
 
 def symmetric(x: Tensor, window: Window) -> tuple[Tensor, tuple[int, ...]]:
     """Leave padding that is equal on both sides to the convolution, and add any other now."""
-    if all(before == after for before, after in window.padding):
+    if all(before == after >= 0 for before, after in window.padding):
         return x, tuple(before for before, _ in window.padding)
     return F.pad(x, [count for pair in reversed(window.padding) for count in pair]), (0,) * window.ndim

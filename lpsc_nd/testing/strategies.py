@@ -120,10 +120,19 @@ def layer_cases(
         "reduction": draw(st.sampled_from(reductions)),
         "partition": draw(log_polar_partitions(kernel) | mask_partitions(kernel)),
     }
-    size = tuple(e + draw(st.integers(0, 4)) for e in extent)
+    least = _least_sizes(extent, padding) if arguments["padding_mode"] == "zeros" else extent
+    size = tuple(draw(st.integers(low, e + 4)) for low, e in zip(least, extent, strict=True))
     batch = draw(st.sampled_from([(), (1,), (2,), (3,)]))
     shape = (*batch, arguments["in_channels"], *size)
     return LayerCase(arguments, shape, draw(st.integers(0, 2**31 - 1)))
+
+
+def _least_sizes(extent: tuple[int, ...], padding: str | tuple[int, ...]) -> tuple[int, ...]:
+    """Return the smallest input on which a window of this extent fits, zeros added."""
+    if padding == "valid":
+        return extent
+    amounts = [(e - 1) // 2 for e in extent] if isinstance(padding, str) else padding
+    return tuple(max(1, e - 2 * amount) for e, amount in zip(extent, amounts, strict=True))
 
 
 def _paddings(extent: tuple[int, ...], stride: tuple[int, ...]) -> st.SearchStrategy[Any]:
