@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from torch import nn
+from torch import Tensor, nn
 
 from lightning_modules.inspect_command.networks import (
     add_network_arguments,
@@ -15,9 +17,19 @@ from lightning_modules.inspect_command.networks import (
 from lightning_modules.inspect_command.output import Output, Table, times
 from lightning_modules.inspect_command.progress import tracked
 from lightning_modules.inspect_command.sources import Sources
+from lpsc_nd.inspect.gradient_lines import draw_gradient_lines
 from lpsc_nd.inspect.gradient_maps import draw_gradient_maps, effective_cells
+from lpsc_nd.inspect.gradient_slices import draw_gradient_slices
 from lpsc_nd.inspect.receptive_field import bounding_box, input_gradient, last_map, reaches_border
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_PICTURES: dict[int, tuple[str, Callable[..., Figure]]] = {
+    1: ("erf_lines", draw_gradient_lines),
+    2: ("erf", draw_gradient_maps),
+    3: ("erf_slices", draw_gradient_slices),
+}
 _HEADINGS = ("network", "layer", "input", "estimated field", "cells with gradient", "cells over 4.55 %")
 
 
@@ -47,11 +59,20 @@ def run(options: argparse.Namespace, sources: Sources, output: Output) -> None:
         rows.append((name, layer or "output", times(shape[1:]), field, reached, effective))
         gradients[name] = gradient
     output.table("erf", Table("Estimated receptive fields", _HEADINGS, rows, texts=2))
-    planes = {name: gradient for name, gradient in gradients.items() if gradient.ndim == 2 and gradient.any()}
-    if planes:
-        output.figure("erf", draw_gradient_maps(planes, title="Input gradient of one position of the output"))
-    for name in gradients.keys() - planes.keys():
-        print(f"no picture of {name}, whose input has other than two axes or does not matter")
+    _draw(gradients, output)
+
+
+def _draw(gradients: Mapping[str, Tensor], output: Output) -> None:
+    """Draw fields of one axis as lines, of two as maps and of three as slices."""
+    drawn: set[str] = set()
+    for ndim, (name, draw) in _PICTURES.items():
+        shown = {network: g for network, g in gradients.items() if g.ndim == ndim and g.any()}
+        if shown:
+            output.figure(name, draw(shown, title="Input gradient of one position of the output"))
+            drawn.update(shown)
+    for network in gradients:
+        if network not in drawn:
+            print(f"no picture of {network}, whose input does not matter or has more than three axes")
 
 
 def input_shape(network: nn.Module, size: list[int]) -> tuple[int, ...]:

@@ -35,6 +35,10 @@ class Layers:
         """Return the field of a part; empty where there is none."""
         return self.fields.get(name, "")
 
+    def last_field(self) -> str:
+        """Return the field of the last map that the network makes; empty where fields were not asked for."""
+        return [*self.fields.values()][-1] if self.fields else ""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``lpsc inspect model``."""
@@ -110,7 +114,10 @@ def totals(layers: Mapping[str, Layers], shape: tuple[int, ...]) -> Table:
 
 
 def side_by_side(layers: Mapping[str, Layers], shape: tuple[int, ...]) -> Table:
-    """Return all layers by name, with parameters, operations and field in each network; blank where one has none."""
+    """Return all layers by name, with parameters, operations and field in each network; blank where one has none.
+
+    The last row has the totals, and as the field that of the last map.
+    """
     rows = {name: {row.name: row for row in found.table.rows} for name, found in layers.items()}
     names = list(dict.fromkeys(name for found in rows.values() for name in found))
     headings = ["layer"]
@@ -125,6 +132,14 @@ def side_by_side(layers: Mapping[str, Layers], shape: tuple[int, ...]) -> Table:
         ]
         for name in names
     ]
+    cells.append(
+        [
+            "total",
+            *(str(found.table.parameters) for found in layers.values()),
+            *(str(found.table.work.conv_flops) for found in layers.values()),
+            *(found.last_field() for found in layers.values()),
+        ]
+    )
     return Table(f"Layers side by side, on {times(shape)}", headings, cells)
 
 

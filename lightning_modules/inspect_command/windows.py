@@ -9,7 +9,7 @@ from typing import TypeVar
 from lpsc_nd import LogPolarPartition, build_mask
 from lpsc_nd.geometry._types import IntArray
 from lpsc_nd.geometry.levels import CONVENTIONS
-from lpsc_nd.layers.options import LogPolarOptions
+from lpsc_nd.layers.options import LogPolarOptions, choose_window
 
 T = TypeVar("T")
 
@@ -47,8 +47,9 @@ class Window:
     def title(self) -> str:
         """The window in words."""
         size, shape = " x ".join(map(str, self.kernel_size)), self.partition
+        cells = "" if set(self.spacing) == {1.0} else f" of {' x '.join(f'{length:g}' for length in self.spacing)}"
         return (
-            f"{size}, {shape.num_levels} levels, {self.num_directions} directions, growth {shape.growth:g}, "
+            f"{size}{cells}, {shape.num_levels} levels, {self.num_directions} directions, growth {shape.growth:g}, "
             f'"{shape.convention}"'
         )
 
@@ -59,9 +60,9 @@ def add_window_arguments(parser: argparse.ArgumentParser, kernel_size: int) -> N
         "--kernel-size",
         type=int,
         nargs="+",
-        default=[kernel_size],
-        help="cells, once or per axis (default: %(default)s)",
+        help=f"cells, once or per axis (default: {kernel_size}, or what holds the radius)",
     )
+    parser.set_defaults(default_kernel_size=kernel_size)
     parser.add_argument("--num-levels", type=int, default=2, help="distance levels (default: %(default)s)")
     parser.add_argument(
         "--num-directions", type=int, nargs="+", help="directions; in space bands and azimuth (default: as the layers)"
@@ -71,6 +72,7 @@ def add_window_arguments(parser: argparse.ArgumentParser, kernel_size: int) -> N
     parser.add_argument("--eccentricity", type=float, default=1.0, help="height / width of the field, in 2-D")
     parser.add_argument("--angle", type=float, default=0.0, help="radians by which field and directions are turned")
     parser.add_argument("--spacing", type=float, nargs="+", help="size of a cell, once or per axis (default: 1)")
+    parser.add_argument("--radius", type=float, help="of the field, in the unit of the spacing; the field is a ball")
 
 
 def make_window(options: argparse.Namespace, ndim: int | None = None) -> Window:
@@ -83,15 +85,23 @@ def make_window(options: argparse.Namespace, ndim: int | None = None) -> Window:
     Raises:
         ValueError, TypeError: values out of range, or a number of entries that does not fit.
     """
-    lengths = {len(values) for values in (options.kernel_size, options.spacing or ()) if len(values) > 1}
+    entries = options.kernel_size or ([options.default_kernel_size] if options.radius is None else None)
+    lengths = {len(values) for values in (entries, options.spacing) if values and len(values) > 1}
     axes = ndim or max(lengths, default=2)
-    size = _per_axis("kernel-size", options.kernel_size, axes)
+    given = None if entries is None else _per_axis("kernel-size", entries, axes)
     spacing = _per_axis("spacing", options.spacing or [1.0], axes)
+    size = choose_window(axes, given, options.radius, spacing)
     directions = options.num_directions
     if directions is not None and len(directions) == 1:
         directions = directions[0]
     shape = LogPolarOptions(
-        options.num_levels, directions, options.growth, options.eccentricity, options.angle, options.convention
+        options.num_levels,
+        directions,
+        options.growth,
+        options.eccentricity,
+        options.angle,
+        options.convention,
+        options.radius,
     )
     return Window(shape.partition(size, spacing), size, spacing)
 

@@ -7,7 +7,9 @@ from lpsc_nd.inspect.clouds import PartCloud, draw_cloud_regions, draw_parts
 from lpsc_nd.inspect.correlation import RegionCorrelation, correlation_map, region_correlations
 from lpsc_nd.inspect.correlation_figure import draw_correlations
 from lpsc_nd.inspect.curves import draw_curves
+from lpsc_nd.inspect.gradient_lines import draw_gradient_lines
 from lpsc_nd.inspect.gradient_maps import draw_gradient_maps, effective_cells
+from lpsc_nd.inspect.gradient_slices import draw_gradient_slices
 from lpsc_nd.inspect.kernel_grid import draw_kernel_grid
 from lpsc_nd.inspect.kernels import draw_kernels, region_weights, window_taps
 from lpsc_nd.inspect.maps import draw_region_map
@@ -33,7 +35,9 @@ __all__ = [
     "draw_correlations",
     "draw_curves",
     "draw_exploded",
+    "draw_gradient_lines",
     "draw_gradient_maps",
+    "draw_gradient_slices",
     "draw_kernel_grid",
     "draw_kernels",
     "draw_parts",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +11,9 @@ from torch import Tensor
 from lpsc_nd.inspect.receptive_field import bounding_box
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
+    from matplotlib.image import AxesImage
 
 _MARGIN = 3  # cells around the largest field
 _NO_GRADIENT = "0.85"
@@ -43,7 +44,6 @@ def draw_gradient_maps(gradients: Mapping[str, Tensor], *, title: str = "") -> F
     Raises:
         ValueError: nothing to draw, or a map that is not 2-D or nowhere positive.
     """
-    from matplotlib.colors import PowerNorm
     from matplotlib.figure import Figure
 
     if not gradients:
@@ -55,22 +55,46 @@ def draw_gradient_maps(gradients: Mapping[str, Tensor], *, title: str = "") -> F
     figure = Figure(figsize=(4.1 * len(gradients) + 0.8, 4.4), layout="constrained")
     grid = figure.subplots(1, len(gradients), squeeze=False)[0]
     for axes, (name, gradient) in zip(grid, gradients.items(), strict=True):
-        values = (gradient / gradient.max()).cpu().numpy()
-        axes.set_facecolor(_NO_GRADIENT)
-        shown = np.ma.masked_equal(values, 0.0)
-        image = axes.imshow(shown, cmap="viridis", norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
-        (top, left), (height, width) = np.argwhere(values > 0).min(axis=0), bounding_box(gradient)
-        axes.add_patch(_frame(left, top, width, height))
-        axes.set_xlim(left + (width - reach) / 2 - _MARGIN - 0.5, left + (width + reach) / 2 + _MARGIN - 0.5)
-        axes.set_ylim(top + (height + reach) / 2 + _MARGIN - 0.5, top + (height - reach) / 2 - _MARGIN - 0.5)
-        axes.set(xticks=[], yticks=[])
+        height, width = bounding_box(gradient)
+        image = draw_panel(axes, gradient / gradient.max(), field_ends(gradient), reach)
         axes.set_title(f"{name}\n{height} x {width}", fontsize=11)
     figure.colorbar(image, ax=grid, shrink=0.85, label="gradient / largest gradient (square root scale)")
     figure.suptitle(title, fontsize=12)
     return figure
 
 
-def _frame(left: int, top: int, width: int, height: int) -> Rectangle:
-    from matplotlib import patches
+def draw_panel(axes: Axes, values: Tensor, field: Sequence[tuple[int, int]], reach: int) -> AxesImage:
+    """Draw a plane of values from 0 to 1, framed by its field, with the surroundings of a field of ``reach`` cells.
 
-    return patches.Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=_FRAME, linewidth=2)
+    Args:
+        axes: where to draw.
+        values: ``(height, width)``.
+        field: first and last position of the field along both axes.
+        reach: cells of the largest field of the figure along an axis.
+    """
+    from matplotlib.colors import PowerNorm
+    from matplotlib.patches import Rectangle
+
+    (top, bottom), (left, right) = field
+    height, width = bottom - top + 1, right - left + 1
+    axes.set_facecolor(_NO_GRADIENT)
+    shown = np.ma.masked_equal(values.cpu().numpy(), 0.0)
+    image = axes.imshow(shown, cmap="viridis", norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
+    frame = Rectangle((left - 0.5, top - 0.5), width, height, fill=False, edgecolor=_FRAME, linewidth=2)
+    axes.add_patch(frame)
+    axes.set_xlim(left + (width - reach) / 2 - _MARGIN - 0.5, left + (width + reach) / 2 + _MARGIN - 0.5)
+    axes.set_ylim(top + (height + reach) / 2 + _MARGIN - 0.5, top + (height - reach) / 2 - _MARGIN - 0.5)
+    axes.set(xticks=[], yticks=[])
+    return image
+
+
+def field_ends(values: Tensor) -> list[tuple[int, int]]:
+    """Return the first and the last position of the non-zero values along each axis.
+
+    Example:
+        >>> import torch
+        >>> field_ends(torch.tensor([0.0, 2.0, 0.0, 1.0]))
+        [(1, 3)]
+    """
+    positions = values.nonzero()
+    return list(zip(positions.amin(dim=0).tolist(), positions.amax(dim=0).tolist(), strict=True))

@@ -58,10 +58,9 @@ def mask_pictures(
         return {"map": drawn}
     if mask.ndim > 3:
         return {}
-    slices = draw_slices(mask, num_directions, center=center, title=title, num_levels=num_levels, aspect=aspect)
-    levels = draw_exploded(
-        mask, num_directions, title=title, num_levels=num_levels, spacing=(size[0], size[1], size[2])
-    )
+    cell = (size[0], size[1], size[2])
+    slices = draw_slices(mask, num_directions, center=center, title=title, num_levels=num_levels, spacing=cell)
+    levels = draw_exploded(mask, num_directions, title=title, num_levels=num_levels, spacing=cell)
     return {"slices": slices, "levels": levels}
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _SLICES_UP_TO = 15
 _SLICES_PER_ROW = 5
-_VOXELS_UP_TO = 4096  # cells of the window up to which they are drawn as cubes; beyond, as dots
+_VOXELS_UP_TO = 10_000  # cells of the window up to which they are drawn as cubes; beyond, as dots
+_PUSH, _GAP = 0.25, 0.6  # how far a region is pushed outwards: a share of its distance, and of the longest cell side
 _VIEW = {"elev": 22, "azim": -55}
 
 
@@ -26,11 +27,12 @@ def draw_slices(
     center: bool = True,
     title: str = "",
     num_levels: int | None = None,
-    aspect: float = 1.0,
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
 ) -> Figure:
     """Draw a 3-D region map as slices across its first axis, each as :func:`lpsc_nd.inspect.draw_region_map` has it.
 
-    The numbers are the cells of each region in the slice. Of more than 15 slices 15 are drawn, spread evenly from the
+    The numbers are the cells of each region in the slice, those above it the slice's place: cells from the middle, and
+    the distance in brackets where a cell is not 1 thick. Of more than 15 slices 15 are drawn, spread evenly from the
     first to the last, and the title says so.
 
     Args:
@@ -39,7 +41,7 @@ def draw_slices(
         center: whether the centre cell has its own weight.
         title: written above.
         num_levels: levels of the partition; by default the highest on the map.
-        aspect: height of a cell over its width, within a slice.
+        spacing: size of a cell along each axis.
 
     Raises:
         ValueError: ``mask`` is not 3-D.
@@ -48,7 +50,9 @@ def draw_slices(
 
     depth, height, width = _shape(mask)
     shown = np.unique(np.linspace(0, depth - 1, min(depth, _SLICES_UP_TO)).round().astype(int)).tolist()
-    rows, columns = math.ceil(len(shown) / _SLICES_PER_ROW), min(len(shown), _SLICES_PER_ROW)
+    rows = math.ceil(len(shown) / _SLICES_PER_ROW)
+    columns = math.ceil(len(shown) / rows)
+    aspect = spacing[1] / spacing[2]
     panel = 2.6 * height * aspect / width
     figure = Figure(figsize=(2.6 * columns, min(panel, 4.0) * rows + 0.35 * rows + 0.5), layout="constrained")
     panels = figure.subfigures(rows, columns, squeeze=False).ravel()
@@ -59,7 +63,7 @@ def draw_slices(
             mask[index],
             num_directions,
             center=center and index == middle,
-            title=f"{index - middle:+d}" if index != middle else "0",
+            title=_place(index - middle, spacing[0]),
             figure=part,
             num_levels=levels,
             aspect=aspect,
@@ -80,7 +84,7 @@ def draw_exploded(
     """Draw the levels of a 3-D region map side by side, the regions of each pushed outwards.
 
     The hue tells the direction and the lightness the level, as in :func:`lpsc_nd.inspect.draw_region_map`. Cells are
-    cubes, on windows of more than 4096 cells dots.
+    cubes, on windows of more than 10 000 cells dots. All levels are drawn to one scale.
 
     Args:
         mask: region codes ``(depth, height, width)``.
@@ -108,7 +112,7 @@ def draw_exploded(
         for side, axis in zip("xyz", (2, 1, 0), strict=True):
             getattr(axes, f"set_{side}label")(f"axis {axis}", labelpad=-10, fontsize=9)
             getattr(axes, f"set_{side}ticks")([])
-        axes.set_aspect("equal")
+        _same_scale(axes, (0.5 + _PUSH / 2) * np.asarray(mask.shape) * spacing + _GAP * max(spacing))
     figure.suptitle(title, fontsize=12)
     return figure
 
@@ -116,7 +120,7 @@ def draw_exploded(
 def _draw_region(axes: Any, cells: NDArray[np.bool_], color: NDArray[np.float64], spacing: NDArray[np.float64]) -> None:
     middle = (np.asarray(cells.shape) - 1) // 2
     offset = (np.argwhere(cells) - middle).mean(axis=0) * spacing
-    apart = 0.25 * offset + 0.6 * spacing.max() * offset / max(float(np.linalg.norm(offset)), 1e-9)
+    apart = _PUSH * offset + _GAP * spacing.max() * offset / max(float(np.linalg.norm(offset)), 1e-9)
     if cells.size > _VOXELS_UP_TO:
         z, y, x = ((np.argwhere(cells) - middle) * spacing + apart).T
         axes.scatter(x, y, z, s=6, color=tuple(color), depthshade=False)
@@ -125,6 +129,20 @@ def _draw_region(axes: Any, cells: NDArray[np.bool_], color: NDArray[np.float64]
     z, y, x = np.moveaxis(corners * spacing + apart, -1, 0)
     # Matplotlib's first axis is x, ours is z.
     axes.voxels(x.T, y.T, z.T, cells.T, facecolors=tuple(color), edgecolors=(0, 0, 0, 0.35), linewidth=0.3)
+
+
+def _same_scale(axes: Any, reach: NDArray[np.float64]) -> None:
+    """Show so much on both sides of the middle along each array axis, whatever is drawn."""
+    for side, extent in zip("xyz", reach[::-1], strict=True):
+        getattr(axes, f"set_{side}lim")(-extent, extent)
+    axes.set_box_aspect(reach[::-1], zoom=1.15)
+
+
+def _place(cells: int, thickness: float) -> str:
+    """Write where a slice lies."""
+    if cells == 0:
+        return "0"
+    return f"{cells:+d}" if thickness == 1 else f"{cells:+d} ({cells * thickness:+g})"
 
 
 def _shape(mask: NDArray[np.int64]) -> tuple[int, int, int]:

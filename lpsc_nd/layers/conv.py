@@ -16,17 +16,20 @@ from lpsc_nd.pooling.padding import PaddingMode
 class LPSConv1d(LPSConvNd):
     """Log-polar space convolution in a line: :class:`LPSConvNd` with ``ndim`` 1, in place of nn.Conv1d.
 
-    Inputs are (B, C, L) or without B; 2 directions: + and - by default.
+    Inputs are (B, C, L) or without B; 2 directions: + and - by default. With ``causal`` the regions are the levels of
+    the past alone, ``num_levels`` of them.
 
     >>> LPSConv1d(4, 8, 33, padding="same", num_levels=4)(torch.zeros(2, 4, 100)).shape
     torch.Size([2, 8, 100])
+    >>> LPSConv1d(4, 8, 33, padding="same", num_levels=4, causal=True).weight.shape
+    torch.Size([8, 4, 4])
     """
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | Sequence[int],
+        kernel_size: int | Sequence[int] | None = None,
         stride: int | Sequence[int] = 1,
         padding: str | int | Sequence[int] = 0,
         dilation: int | Sequence[int] = 1,
@@ -42,17 +45,19 @@ class LPSConv1d(LPSConvNd):
         eccentricity: float = 1.0,
         angle: float = 0.0,
         spacing: float | Sequence[float] | None = None,
+        radius: float | None = None,
         convention: Convention = "paper",
         center: bool = True,
         reduction: Reduction = "mean",
         partition: Partition | None = None,
+        causal: bool = False,
         engine: Engine = "auto",
     ) -> None:
         super().__init__(
             1, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device,
             dtype, num_levels=num_levels, num_directions=num_directions, growth=growth, eccentricity=eccentricity,
-            angle=angle, spacing=spacing, convention=convention, center=center, reduction=reduction,
-            partition=partition, engine=engine,
+            angle=angle, spacing=spacing, radius=radius, convention=convention, center=center, reduction=reduction,
+            partition=partition, causal=causal, engine=engine,
         )  # fmt: skip
 
 
@@ -69,7 +74,7 @@ class LPSConv2d(LPSConvNd):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | Sequence[int],
+        kernel_size: int | Sequence[int] | None = None,
         stride: int | Sequence[int] = 1,
         padding: str | int | Sequence[int] = 0,
         dilation: int | Sequence[int] = 1,
@@ -85,6 +90,7 @@ class LPSConv2d(LPSConvNd):
         eccentricity: float = 1.0,
         angle: float = 0.0,
         spacing: float | Sequence[float] | None = None,
+        radius: float | None = None,
         convention: Convention = "paper",
         center: bool = True,
         reduction: Reduction = "mean",
@@ -94,7 +100,7 @@ class LPSConv2d(LPSConvNd):
         super().__init__(
             2, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device,
             dtype, num_levels=num_levels, num_directions=num_directions, growth=growth, eccentricity=eccentricity,
-            angle=angle, spacing=spacing, convention=convention, center=center, reduction=reduction,
+            angle=angle, spacing=spacing, radius=radius, convention=convention, center=center, reduction=reduction,
             partition=partition, engine=engine,
         )  # fmt: skip
 
@@ -112,7 +118,7 @@ class LPSConv3d(LPSConvNd):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | Sequence[int],
+        kernel_size: int | Sequence[int] | None = None,
         stride: int | Sequence[int] = 1,
         padding: str | int | Sequence[int] = 0,
         dilation: int | Sequence[int] = 1,
@@ -128,6 +134,7 @@ class LPSConv3d(LPSConvNd):
         eccentricity: float = 1.0,
         angle: float = 0.0,
         spacing: float | Sequence[float] | None = None,
+        radius: float | None = None,
         convention: Convention = "paper",
         center: bool = True,
         reduction: Reduction = "mean",
@@ -137,6 +144,6 @@ class LPSConv3d(LPSConvNd):
         super().__init__(
             3, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device,
             dtype, num_levels=num_levels, num_directions=num_directions, growth=growth, eccentricity=eccentricity,
-            angle=angle, spacing=spacing, convention=convention, center=center, reduction=reduction,
+            angle=angle, spacing=spacing, radius=radius, convention=convention, center=center, reduction=reduction,
             partition=partition, engine=engine,
         )  # fmt: skip

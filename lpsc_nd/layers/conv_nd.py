@@ -16,7 +16,13 @@ from lpsc_nd.geometry._types import IntArray
 from lpsc_nd.layers.dense_twin import Conv, dense_conv, dense_weight
 from lpsc_nd.layers.explanation import Explanation
 from lpsc_nd.layers.initial import draw_parameters, white_gain
-from lpsc_nd.layers.options import LogPolarOptions, choose_partition, warn_of_empty_regions
+from lpsc_nd.layers.options import (
+    LogPolarOptions,
+    check_causal,
+    choose_partition,
+    choose_window,
+    warn_of_empty_regions,
+)
 from lpsc_nd.layers.whole_state import WholeStateModule
 from lpsc_nd.pooling import execute
 from lpsc_nd.pooling.dispatch import Engine, Problem, check_engine, choose
@@ -39,7 +45,8 @@ class LPSConvNd(WholeStateModule):
         ndim: number of spatial axes.
         in_channels: C.
         out_channels: C'.
-        kernel_size: window size, per axis or one for all; the centre is cell (k - 1) // 2.
+        kernel_size: window size, per axis or one for all; the centre is cell (k - 1) // 2. It may be left out where
+            ``radius`` is given, and is then 2 * floor(radius / spacing) + 1 along each axis.
         stride, padding, dilation, groups, bias, padding_mode, device, dtype: as in nn.ConvNd. Dilation spreads the
             mask's cells; regions are decided before spreading.
         num_levels: distance levels.
@@ -48,10 +55,14 @@ class LPSConvNd(WholeStateModule):
         eccentricity: height / width of the field, in 2-D.
         angle: radians by which the field and its directions are turned.
         spacing: physical size of a cell, per axis or one for all.
+        radius: radius of the field in the unit of ``spacing``: a ball, whatever the cells' shape, which the window must
+            hold. By default the field is the largest ellipsoid in the window.
         convention: "paper", "official" or "literal".
         center: whether the centre cell has its own weight.
         reduction: "mean", "sum" or "max" over a region. Padded zeros take part, and count in the mean.
         partition: any object with ``num_regions`` and ``region(offsets)``, instead of the log-polar keywords.
+        causal: on a line alone: only cells before the centre have regions, one per level, so with padding "same" an
+            output depends on the input up to its own position. The window stays symmetric.
         engine: "auto", or an engine by name for every call.
 
     Shape:
@@ -82,7 +93,7 @@ class LPSConvNd(WholeStateModule):
         ndim: int,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | Sequence[int],
+        kernel_size: int | Sequence[int] | None = None,
         stride: int | Sequence[int] = 1,
         padding: str | int | Sequence[int] = 0,
         dilation: int | Sequence[int] = 1,
@@ -98,10 +109,12 @@ class LPSConvNd(WholeStateModule):
         eccentricity: float = 1.0,
         angle: float = 0.0,
         spacing: float | Sequence[float] | None = None,
+        radius: float | None = None,
         convention: Convention = "paper",
         center: bool = True,
         reduction: Reduction = "mean",
         partition: Partition | None = None,
+        causal: bool = False,
         engine: Engine = "auto",
     ) -> None:
         super().__init__()
@@ -109,9 +122,12 @@ class LPSConvNd(WholeStateModule):
         self.in_channels = _checks.integer("in_channels", in_channels, minimum=1)
         self.out_channels = _checks.integer("out_channels", out_channels, minimum=1)
         self.groups = check_groups(groups, in_channels=self.in_channels, out_channels=self.out_channels)
-        self.kernel_size = _checks.integers("kernel_size", kernel_size, self.ndim, minimum=1)
+        self.kernel_size = choose_window(self.ndim, kernel_size, radius, spacing)
         check_modes(padding_mode, reduction, engine)
-        options = LogPolarOptions(num_levels, num_directions, growth, eccentricity, angle, convention)
+        self.causal = check_causal(causal, padding_mode)
+        options = LogPolarOptions(
+            num_levels, num_directions, growth, eccentricity, angle, convention, radius, self.causal
+        )
         self.partition = choose_partition(options, partition, self.kernel_size, spacing)
         self.stencil = Stencil.build(self.partition, self.kernel_size, spacing=spacing)
         self.window = make_window(self.stencil, stride, padding, dilation, center=center)
@@ -223,6 +239,7 @@ class LPSConvNd(WholeStateModule):
             "padding_mode": (self.padding_mode, "zeros"),
             "spacing": (self.spacing, None),
             "center": (self.center_weight is not None, True),
+            "causal": (self.causal, False),
             "reduction": (self.reduction, "mean"),
             "engine": (self.engine, "auto"),
         }

@@ -26,7 +26,7 @@ class CrossConv1d(CrossConvNd):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | Sequence[int],
+        kernel_size: int | Sequence[int] | None = None,
         stride: int | Sequence[int] = 1,
         padding: str | int | Sequence[int] = 0,
         dilation: int | Sequence[int] = 1,
@@ -45,6 +45,7 @@ class CrossConv1d(CrossConvNd):
         eccentricity: float = 1.0,
         angle: float = 0.0,
         spacing: float | Sequence[float] | None = None,
+        radius: float | None = None,
         convention: Convention = "paper",
         center: bool = True,
         reduction: Reduction = "mean",
@@ -55,7 +56,8 @@ class CrossConv1d(CrossConvNd):
             1, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device,
             dtype, conv_kernel_size=conv_kernel_size, ratio=ratio, conv_bias=conv_bias, num_levels=num_levels,
             num_directions=num_directions, growth=growth, eccentricity=eccentricity, angle=angle, spacing=spacing,
-            convention=convention, center=center, reduction=reduction, partition=partition, engine=engine,
+            radius=radius, convention=convention, center=center, reduction=reduction, partition=partition,
+            engine=engine,
         )  # fmt: skip
 
 
@@ -72,7 +74,7 @@ class CrossConv2d(CrossConvNd):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | Sequence[int],
+        kernel_size: int | Sequence[int] | None = None,
         stride: int | Sequence[int] = 1,
         padding: str | int | Sequence[int] = 0,
         dilation: int | Sequence[int] = 1,
@@ -91,6 +93,7 @@ class CrossConv2d(CrossConvNd):
         eccentricity: float = 1.0,
         angle: float = 0.0,
         spacing: float | Sequence[float] | None = None,
+        radius: float | None = None,
         convention: Convention = "paper",
         center: bool = True,
         reduction: Reduction = "mean",
@@ -101,7 +104,8 @@ class CrossConv2d(CrossConvNd):
             2, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device,
             dtype, conv_kernel_size=conv_kernel_size, ratio=ratio, conv_bias=conv_bias, num_levels=num_levels,
             num_directions=num_directions, growth=growth, eccentricity=eccentricity, angle=angle, spacing=spacing,
-            convention=convention, center=center, reduction=reduction, partition=partition, engine=engine,
+            radius=radius, convention=convention, center=center, reduction=reduction, partition=partition,
+            engine=engine,
         )  # fmt: skip
 
 
@@ -118,7 +122,7 @@ class CrossConv3d(CrossConvNd):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | Sequence[int],
+        kernel_size: int | Sequence[int] | None = None,
         stride: int | Sequence[int] = 1,
         padding: str | int | Sequence[int] = 0,
         dilation: int | Sequence[int] = 1,
@@ -137,6 +141,7 @@ class CrossConv3d(CrossConvNd):
         eccentricity: float = 1.0,
         angle: float = 0.0,
         spacing: float | Sequence[float] | None = None,
+        radius: float | None = None,
         convention: Convention = "paper",
         center: bool = True,
         reduction: Reduction = "mean",
@@ -147,5 +152,6 @@ class CrossConv3d(CrossConvNd):
             3, in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device,
             dtype, conv_kernel_size=conv_kernel_size, ratio=ratio, conv_bias=conv_bias, num_levels=num_levels,
             num_directions=num_directions, growth=growth, eccentricity=eccentricity, angle=angle, spacing=spacing,
-            convention=convention, center=center, reduction=reduction, partition=partition, engine=engine,
+            radius=radius, convention=convention, center=center, reduction=reduction, partition=partition,
+            engine=engine,
         )  # fmt: skip

@@ -13,6 +13,7 @@ from lpsc_nd import _checks
 from lpsc_nd.functional import check_groups
 from lpsc_nd.layers.conv_nd import LPSConvNd
 from lpsc_nd.layers.dense_twin import CONV_CLASSES, Conv
+from lpsc_nd.layers.options import choose_window
 from lpsc_nd.pooling.costs import Shapes, joins
 from lpsc_nd.pooling.expand import dense
 from lpsc_nd.pooling.inputs import check_rank
@@ -40,14 +41,14 @@ class CrossConvNd(nn.Module):
         ndim: number of spatial axes: 1, 2 or 3.
         in_channels: C.
         out_channels: C', of both parts together.
-        kernel_size: log-polar window, per axis or one for all.
+        kernel_size: log-polar window, per axis or one for all; it may be left out where ``radius`` is given.
         stride, padding, dilation, groups, bias, padding_mode, device, dtype: as in nn.ConvNd; the padding is that of
             the log-polar window.
         conv_kernel_size: window of the conventional filters, per axis or one for all.
         ratio: percentage of log-polar filters, from 0 to 100.
         conv_bias: whether the conventional filters have a bias; as ``bias`` by default.
         log_polar: keywords of :class:`LPSConvNd` for the log-polar filters: num_levels, num_directions, growth,
-            eccentricity, angle, spacing, convention, center, reduction, partition, engine.
+            eccentricity, angle, spacing, radius, convention, center, reduction, partition, engine.
 
     Shape:
         (B, C, \*size) or (C, \*size) -> (B, C', \*out) or (C', \*out), sizes as nn.ConvNd gives them.
@@ -74,7 +75,7 @@ class CrossConvNd(nn.Module):
         ndim: int,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | Sequence[int],
+        kernel_size: int | Sequence[int] | None = None,
         stride: int | Sequence[int] = 1,
         padding: str | int | Sequence[int] = 0,
         dilation: int | Sequence[int] = 1,
@@ -90,13 +91,15 @@ class CrossConvNd(nn.Module):
         **log_polar: Any,
     ) -> None:
         super().__init__()
+        if log_polar.get("causal"):
+            raise ValueError("causal must be False, got True: the conventional filters look both ways")
         self.ndim = _checks.integer("ndim", ndim, minimum=1)
         if self.ndim not in CONV_CLASSES:
             raise ValueError(f"ndim must be one of {sorted(CONV_CLASSES)}, as nn.ConvNd has, got {ndim}")
         self.in_channels = _checks.integer("in_channels", in_channels, minimum=1)
         self.out_channels = _checks.integer("out_channels", out_channels, minimum=1)
         self.groups = check_groups(groups, in_channels=self.in_channels, out_channels=self.out_channels)
-        self.kernel_size = _checks.integers("kernel_size", kernel_size, self.ndim, minimum=1)
+        self.kernel_size = choose_window(self.ndim, kernel_size, log_polar.get("radius"), log_polar.get("spacing"))
         self.conv_kernel_size = _checks.integers("conv_kernel_size", conv_kernel_size, self.ndim, minimum=1)
         self.stride = _checks.integers("stride", stride, self.ndim, minimum=1)
         self.dilation = _checks.integers("dilation", dilation, self.ndim, minimum=1)

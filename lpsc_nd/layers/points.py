@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lpsc_nd import _checks
 from lpsc_nd.functional import check_groups, check_point_modes, lps_point_conv
-from lpsc_nd.geometry import CellPartition, LogPolarPartition, Partition, Reduction, Stencil
+from lpsc_nd.geometry import CausalPartition, CellPartition, LogPolarPartition, Partition, Reduction, Stencil
 from lpsc_nd.layers.conv_nd import LPSConvNd
 from lpsc_nd.layers.initial import draw_parameters
 from lpsc_nd.layers.whole_state import WholeStateModule
@@ -235,15 +235,20 @@ def _widened(partition: Partition, dilation: tuple[int, ...]) -> Partition:
     if isinstance(partition, CellPartition):
         cell = _checks.numbers("spacing", partition.spacing, partition.ndim)
         return dataclasses.replace(partition, spacing=tuple(s * d for s, d in zip(cell, dilation, strict=True)))
+    if isinstance(partition, CausalPartition):
+        return CausalPartition(_scaled(partition.partition, dilation[0]))
     if isinstance(partition, LogPolarPartition) and len(set(dilation)) == 1:
-        step = dilation[0]
-        axes = None if partition.axes is None else tuple(step * axis for axis in partition.axes)
-        radius, inner = step * partition.radius, step * partition.min_inner_radius
-        return dataclasses.replace(partition, radius=radius, axes=axes, min_inner_radius=inner)
+        return _scaled(partition, dilation[0])
     raise ValueError(
         f"dilation must be 1, or the same along every axis of a LogPolarPartition, to be carried over to points: a "
         f"stretched field has other directions; got {dilation} and a {type(partition).__name__}"
     )
+
+
+def _scaled(partition: LogPolarPartition, step: int) -> LogPolarPartition:
+    axes = None if partition.axes is None else tuple(step * axis for axis in partition.axes)
+    radius, inner = step * partition.radius, step * partition.min_inner_radius
+    return dataclasses.replace(partition, radius=radius, axes=axes, min_inner_radius=inner)
 
 
 def _share(source: nn.Module, target: Any) -> Any:

@@ -22,7 +22,7 @@ class LogPolarPool1d(LogPolarPoolNd):
 
     def __init__(
         self,
-        kernel_size: int | Sequence[int],
+        kernel_size: int | Sequence[int] | None = None,
         stride: int | Sequence[int] = 1,
         padding: str | int | Sequence[int] = 0,
         dilation: int | Sequence[int] = 1,
@@ -34,6 +34,7 @@ class LogPolarPool1d(LogPolarPoolNd):
         eccentricity: float = 1.0,
         angle: float = 0.0,
         spacing: float | Sequence[float] | None = None,
+        radius: float | None = None,
         convention: Convention = "paper",
         reduction: Reduction = "mean",
         layout: Layout = "regions",
@@ -43,7 +44,8 @@ class LogPolarPool1d(LogPolarPoolNd):
         super().__init__(
             1, kernel_size, stride, padding, dilation, padding_mode, num_levels=num_levels,
             num_directions=num_directions, growth=growth, eccentricity=eccentricity, angle=angle, spacing=spacing,
-            convention=convention, reduction=reduction, layout=layout, partition=partition, engine=engine,
+            radius=radius, convention=convention, reduction=reduction, layout=layout, partition=partition,
+            engine=engine,
         )  # fmt: skip
 
 
@@ -56,7 +58,7 @@ class LogPolarPool2d(LogPolarPoolNd):
 
     def __init__(
         self,
-        kernel_size: int | Sequence[int],
+        kernel_size: int | Sequence[int] | None = None,
         stride: int | Sequence[int] = 1,
         padding: str | int | Sequence[int] = 0,
         dilation: int | Sequence[int] = 1,
@@ -68,6 +70,7 @@ class LogPolarPool2d(LogPolarPoolNd):
         eccentricity: float = 1.0,
         angle: float = 0.0,
         spacing: float | Sequence[float] | None = None,
+        radius: float | None = None,
         convention: Convention = "paper",
         reduction: Reduction = "mean",
         layout: Layout = "regions",
@@ -77,7 +80,8 @@ class LogPolarPool2d(LogPolarPoolNd):
         super().__init__(
             2, kernel_size, stride, padding, dilation, padding_mode, num_levels=num_levels,
             num_directions=num_directions, growth=growth, eccentricity=eccentricity, angle=angle, spacing=spacing,
-            convention=convention, reduction=reduction, layout=layout, partition=partition, engine=engine,
+            radius=radius, convention=convention, reduction=reduction, layout=layout, partition=partition,
+            engine=engine,
         )  # fmt: skip
 
 
@@ -90,7 +94,7 @@ class LogPolarPool3d(LogPolarPoolNd):
 
     def __init__(
         self,
-        kernel_size: int | Sequence[int],
+        kernel_size: int | Sequence[int] | None = None,
         stride: int | Sequence[int] = 1,
         padding: str | int | Sequence[int] = 0,
         dilation: int | Sequence[int] = 1,
@@ -102,6 +106,7 @@ class LogPolarPool3d(LogPolarPoolNd):
         eccentricity: float = 1.0,
         angle: float = 0.0,
         spacing: float | Sequence[float] | None = None,
+        radius: float | None = None,
         convention: Convention = "paper",
         reduction: Reduction = "mean",
         layout: Layout = "regions",
@@ -111,5 +116,6 @@ class LogPolarPool3d(LogPolarPoolNd):
         super().__init__(
             3, kernel_size, stride, padding, dilation, padding_mode, num_levels=num_levels,
             num_directions=num_directions, growth=growth, eccentricity=eccentricity, angle=angle, spacing=spacing,
-            convention=convention, reduction=reduction, layout=layout, partition=partition, engine=engine,
+            radius=radius, convention=convention, reduction=reduction, layout=layout, partition=partition,
+            engine=engine,
         )  # fmt: skip

@@ -13,7 +13,7 @@ from lpsc_nd import _checks
 from lpsc_nd.functional import check_modes, make_window
 from lpsc_nd.geometry import Convention, Partition, Reduction, Stencil, map_layout
 from lpsc_nd.geometry._types import IntArray
-from lpsc_nd.layers.options import LogPolarOptions, choose_partition, warn_of_empty_regions
+from lpsc_nd.layers.options import LogPolarOptions, choose_partition, choose_window, warn_of_empty_regions
 from lpsc_nd.pooling import execute
 from lpsc_nd.pooling.dispatch import Engine, check_engine
 from lpsc_nd.pooling.padding import PaddingMode
@@ -27,8 +27,8 @@ class LogPolarPoolNd(nn.Module):
     Args:
         ndim: number of spatial axes.
         kernel_size, stride, padding, dilation, padding_mode: as in nn.ConvNd.
-        num_levels, num_directions, growth, eccentricity, angle, spacing, convention, partition, engine: as in
-            :class:`LPSConvNd`.
+        num_levels, num_directions, growth, eccentricity, angle, spacing, radius, convention, partition, engine:
+            as in :class:`LPSConvNd`.
         reduction: "mean", "sum" or "max" over a region; a region without cells gives 0.
         layout: "regions" keeps one axis of regions; "map" lays the regions of each position out as a tile that shows
             where they are, 2 L x A / 2 in 2-D (Fig. 3), see :func:`lpsc_nd.geometry.map_layout`.
@@ -49,7 +49,7 @@ class LogPolarPoolNd(nn.Module):
     def __init__(
         self,
         ndim: int,
-        kernel_size: int | Sequence[int],
+        kernel_size: int | Sequence[int] | None = None,
         stride: int | Sequence[int] = 1,
         padding: str | int | Sequence[int] = 0,
         dilation: int | Sequence[int] = 1,
@@ -61,6 +61,7 @@ class LogPolarPoolNd(nn.Module):
         eccentricity: float = 1.0,
         angle: float = 0.0,
         spacing: float | Sequence[float] | None = None,
+        radius: float | None = None,
         convention: Convention = "paper",
         reduction: Reduction = "mean",
         layout: Layout = "regions",
@@ -69,9 +70,9 @@ class LogPolarPoolNd(nn.Module):
     ) -> None:
         super().__init__()
         self.ndim = _checks.integer("ndim", ndim, minimum=1)
-        self.kernel_size = _checks.integers("kernel_size", kernel_size, self.ndim, minimum=1)
+        self.kernel_size = choose_window(self.ndim, kernel_size, radius, spacing)
         check_modes(padding_mode, reduction, engine)
-        options = LogPolarOptions(num_levels, num_directions, growth, eccentricity, angle, convention)
+        options = LogPolarOptions(num_levels, num_directions, growth, eccentricity, angle, convention, radius)
         self.partition = choose_partition(options, partition, self.kernel_size, spacing)
         self.stencil = Stencil.build(self.partition, self.kernel_size, spacing=spacing)
         self.window = make_window(self.stencil, stride, padding, dilation, center=False)

@@ -16,16 +16,22 @@ from lpsc_nd.models.points.classifier import PointClassifier
 from lpsc_nd.models.points.encoder import PointEncoder
 from lpsc_nd.models.points.segmenter import PointSegmenter
 from lpsc_nd.models.residual_net import ResidualBlock, ResidualNet
-from lpsc_nd.models.segmentation_net import SegmentationNet
+from lpsc_nd.models.sequences.causal_conv import CausalConv1d
+from lpsc_nd.models.sequences.causal_net import CausalNet
+from lpsc_nd.models.sequences.masked_residual_net import MaskedResidualNet
+from lpsc_nd.models.unet import UNet
 
 __all__ = [
     "VGG19",
     "AlexNet",
     "CENet",
+    "CausalConv1d",
+    "CausalNet",
     "CifarResNet",
     "ConvBuilder",
     "DeepLabV3Plus",
     "ImageNetResNet",
+    "MaskedResidualNet",
     "MobileNetV2",
     "PointBottleneckBlock",
     "PointClassifier",
@@ -37,6 +43,6 @@ __all__ = [
     "ResNetEncoder",
     "ResidualBlock",
     "ResidualNet",
-    "SegmentationNet",
     "SimpleVGG",
+    "UNet",
 ]

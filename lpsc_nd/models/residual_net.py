@@ -5,6 +5,8 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from lpsc_nd import _checks
+from lpsc_nd.models.budget import widths_within
 from lpsc_nd.models.builder import ConvBuilder, TorchLayers, torch_layers
 
 
@@ -56,38 +58,54 @@ class ResidualNet(nn.Module):
     ``conv``; the 1x1 projections of the shortcuts are torch's own.
 
     Args:
+        ndim: number of spatial axes: 1, 2 or 3.
         conv: builder of the convolutions, see :class:`ConvBuilder`.
         in_channels: channels of the input.
         num_classes: number of outputs.
         widths: channels of each stage.
         blocks: residual blocks in each stage.
-        ndim: number of spatial axes: 1, 2 or 3.
+        budget: parameters at most; ``widths`` then give the proportions, and are scaled by one factor to the largest
+            network that has no more.
+
+    Attributes:
+        widths: channels of each stage, scaled if there is a budget.
 
     Shape:
         ``(B, in_channels, *size)`` to ``(B, num_classes)``.
 
     Raises:
-        ValueError: ``ndim`` is not 1, 2 or 3, ``widths`` is empty, or a count is below 1.
+        ValueError: ``ndim`` is not 1, 2 or 3, ``widths`` is empty, a count is below 1, or the smallest network
+            exceeds the budget.
+        TypeError: a count is not an integer.
 
     Example:
         >>> from functools import partial
         >>> import torch
-        >>> net = ResidualNet(partial(nn.Conv2d, kernel_size=3, padding=1), in_channels=1, num_classes=10)
+        >>> net = ResidualNet(2, partial(nn.Conv2d, kernel_size=3, padding=1), in_channels=1, num_classes=10)
         >>> net(torch.zeros(4, 1, 8, 8)).shape
         torch.Size([4, 10])
     """
 
     def __init__(
         self,
+        ndim: int,
         conv: ConvBuilder,
         in_channels: int,
         num_classes: int,
         widths: Sequence[int] = (16, 32),
         blocks: int = 1,
-        ndim: int = 2,
+        budget: int | None = None,
     ) -> None:
         super().__init__()
-        _check_counts(in_channels, num_classes, widths, blocks)
+        _checks.integer("in_channels", in_channels, minimum=1)
+        _checks.integer("num_classes", num_classes, minimum=1)
+        _checks.integer("blocks", blocks, minimum=1)
+        self.widths = _checks.integers("widths", widths, len(widths), minimum=1)
+        if budget is not None:
+            self.widths = widths_within(
+                budget, self.widths, lambda scaled: ResidualNet(ndim, conv, in_channels, num_classes, scaled, blocks)
+            )
+        widths = self.widths
         layers = torch_layers(ndim)
         self.stem = nn.Sequential(conv(in_channels, widths[0]), layers.norm(widths[0]), nn.ReLU())
         self.stages = nn.Sequential(_stage(conv, widths[0], widths[0], blocks, layers))
@@ -115,11 +133,3 @@ def _projection(in_channels: int, out_channels: int, layers: TorchLayers) -> nn.
 def _stage(conv: ConvBuilder, in_channels: int, out_channels: int, blocks: int, layers: TorchLayers) -> nn.Sequential:
     channels = [in_channels] + [out_channels] * blocks
     return nn.Sequential(*(ResidualBlock(conv, before, after, layers) for before, after in pairwise(channels)))
-
-
-def _check_counts(in_channels: int, num_classes: int, widths: Sequence[int], blocks: int) -> None:
-    for name, value in (("in_channels", in_channels), ("num_classes", num_classes), ("blocks", blocks)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-    if not widths or min(widths) < 1:
-        raise ValueError(f"widths must hold the channels of at least one stage, each at least 1, got {list(widths)}")

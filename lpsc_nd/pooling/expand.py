@@ -59,4 +59,6 @@ def symmetric(x: Tensor, window: Window) -> tuple[Tensor, tuple[int, ...]]:
     """Leave padding that is equal on both sides to the convolution, and add any other now."""
     if all(before == after >= 0 for before, after in window.padding):
         return x, tuple(before for before, _ in window.padding)
-    return F.pad(x, [count for pair in reversed(window.padding) for count in pair]), (0,) * window.ndim
+    counts = [count for pair in reversed(window.padding) for count in pair]
+    grown = F.pad(x, [max(0, count) for count in counts])  # cutting first might leave less than nothing
+    return F.pad(grown, [min(0, count) for count in counts]) if min(counts) < 0 else grown, (0,) * window.ndim

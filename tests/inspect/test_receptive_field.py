@@ -46,7 +46,7 @@ def test_log_polar_layers_add_their_sizes(sizes):
 
 
 def test_a_trained_network_is_left_as_it_was_and_rectifiers_do_not_hide_the_field():
-    network = ResidualNet(partial(nn.Conv2d, kernel_size=3, padding=1), 1, 2, widths=(4,))
+    network = ResidualNet(2, partial(nn.Conv2d, kernel_size=3, padding=1), 1, 2, widths=(4,))
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.fill_(-1.0)
@@ -74,4 +74,4 @@ def test_no_dependence_is_a_field_of_zero():
 
 def test_an_output_without_positions_is_refused():
     with pytest.raises(ValueError, match=r"got an output of shape \(1, 10\)"):
-        receptive_field(ResidualNet(partial(nn.Conv2d, kernel_size=3, padding=1), 1, 10), (1, 8, 8))
+        receptive_field(ResidualNet(2, partial(nn.Conv2d, kernel_size=3, padding=1), 1, 10), (1, 8, 8))

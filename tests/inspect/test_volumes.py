@@ -44,7 +44,7 @@ def test_of_many_slices_some_are_drawn_and_the_title_says_so():
     assert (figure.axes[0].get_title(), figure.axes[-1].get_title()) == ("-19", "+20")
 
 
-@pytest.mark.parametrize("size", [(5, 5, 5), (17, 17, 17)])
+@pytest.mark.parametrize("size", [(5, 5, 5), (22, 22, 22)])
 def test_every_region_is_a_body_of_its_level(size):
     mask = ball(size)
     figure = draw_exploded(mask, 8)
@@ -53,7 +53,28 @@ def test_every_region_is_a_body_of_its_level(size):
         inside = (mask > 8 * level) & (mask <= 8 * (level + 1))
         assert f"{len(np.unique(mask[inside]))} regions, {inside.sum()} cells" in axes.get_title()
     dots = [body for axes in figure.axes for body in axes.collections if hasattr(body, "_offsets3d")]
-    assert sum(len(body._offsets3d[0]) for body in dots) == ((mask > 0).sum() if size[0] > 16 else 0)
+    assert sum(len(body._offsets3d[0]) for body in dots) == ((mask > 0).sum() if size[0] > 21 else 0)
+
+
+def test_levels_are_drawn_to_one_scale_that_holds_them():
+    figure = draw_exploded(ball((9, 9, 9)), 8, spacing=(3.0, 1.0, 1.0))
+    assert len({(axes.get_xlim(), axes.get_ylim(), axes.get_zlim()) for axes in figure.axes}) == 1
+    for axes in figure.axes:
+        z, y, x = (limits()[1] for limits in (axes.get_zlim, axes.get_ylim, axes.get_xlim))
+        assert z > 1.25 * 13.5  # half the window in its own unit, pushed out by a quarter
+        assert y == x > 1.25 * 4.5
+
+
+def test_slices_of_thick_cells_tell_their_distance():
+    figure = draw_slices(ball((5, 9, 9), spacing=(3.0, 1.0, 1.5)), 8, spacing=(3.0, 1.0, 1.5))
+    assert [axes.get_title() for axes in figure.axes] == ["-2 (-6)", "-1 (-3)", "0", "+1 (+3)", "+2 (+6)"]
+    assert {round(axes.get_aspect(), 6) for axes in figure.axes} == {round(1 / 1.5, 6)}
+
+
+@pytest.mark.parametrize(("depth", "shape"), [(4, (1, 4)), (5, (1, 5)), (7, (2, 4)), (11, (3, 4)), (15, (3, 5))])
+def test_rows_of_slices_are_nearly_equally_long(depth, shape):
+    figure = draw_slices(np.ones((depth, 2, 2), dtype=np.int64), 1)
+    assert (len(figure.axes), np.asarray(figure.subfigs).size) == (depth, shape[0] * shape[1])
 
 
 @pytest.mark.parametrize("draw", [draw_slices, draw_exploded])

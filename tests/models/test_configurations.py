@@ -13,6 +13,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.Jsonar
 LPSC = {"class_path": "lpsc_nd.LPSConv2d", "init_args": {"kernel_size": 13, "padding": 6, "num_levels": 3}}
 CROSS = {"class_path": "lpsc_nd.CrossConv2d", "init_args": {"kernel_size": 9, "padding": 4, "ratio": 25}}
 
+NEAREST = {"num_directions": 6, "padding": "same"}
+
 
 def instantiate(name, **arguments):
     parser = ArgumentParser(exit_on_error=False)
@@ -46,6 +48,23 @@ def test_by_classes():
     assert isinstance(net.layer1[1].conv1, CrossConv2d)
     assert net.layer1[1].conv1.lpsc.out_channels == 4
     assert isinstance(net.layer1[1].conv2, nn.Conv2d)
+
+
+@pytest.mark.parametrize(
+    ("conv", "window"),
+    [
+        ({"class_path": "lpsc_nd.LPSConv3d", "init_args": {"radius": 6, "spacing": [3, 1, 1], **NEAREST}}, (5, 13, 13)),
+        (
+            {"class_path": "lpsc_nd.models.convolutions.log_polar", "init_args": {"ndim": 3, "kernel_size": 7}},
+            (7, 7, 7),
+        ),
+        ({"class_path": "lpsc_nd.models.convolutions.conv", "init_args": {"ndim": 3}}, (3, 3, 3)),
+    ],
+)
+def test_a_budget_with_any_builder(conv, window):
+    net = instantiate("UNet", ndim=3, conv=conv, in_channels=1, num_classes=2, widths=[2, 3], budget=5000)
+    assert net.stem[0].kernel_size == window
+    assert 4000 < sum(parameter.numel() for parameter in net.parameters()) <= 5000
 
 
 def test_an_unknown_variant_is_refused():

@@ -18,7 +18,7 @@ CONVS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 @pytest.mark.parametrize("ndim", [1, 2, 3])
 @pytest.mark.parametrize("side", [8, 5, 3])
 def test_shapes_in_every_dimension(ndim, side):
-    net = ResidualNet(partial(CONVS[ndim], kernel_size=3, padding=1), 2, 7, widths=(4, 6, 8), ndim=ndim).eval()
+    net = ResidualNet(ndim, partial(CONVS[ndim], kernel_size=3, padding=1), 2, 7, widths=(4, 6, 8)).eval()
     x = torch.randn(3, 2, *[side] * ndim)
     assert net(x).shape == (3, 7)
     assert net.features(x).shape == (3, 8, *[-(-side // 4)] * ndim)
@@ -26,7 +26,7 @@ def test_shapes_in_every_dimension(ndim, side):
 
 @pytest.mark.parametrize("conv", [CONV3, LPSC5], ids=["conv", "lpsc"])
 def test_every_parameter_gets_a_gradient(conv):
-    net = ResidualNet(conv, 1, 10, widths=(4, 8))
+    net = ResidualNet(2, conv, 1, 10, widths=(4, 8))
     net(torch.randn(4, 1, 8, 8)).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
 
@@ -38,14 +38,14 @@ def test_every_window_comes_from_the_builder():
         asked.append((in_channels, out_channels))
         return CONV3(in_channels, out_channels)
 
-    net = ResidualNet(conv, 1, 10, widths=(4, 8), blocks=2)
+    net = ResidualNet(2, conv, 1, 10, widths=(4, 8), blocks=2)
     assert asked == [(1, 4), *[(4, 4)] * 4, (4, 8), *[(8, 8)] * 3]
     windows = [m for m in net.modules() if isinstance(m, nn.Conv2d) and m.kernel_size != (1, 1)]
     assert len(windows) == len(asked)
 
 
 def test_parameters_are_those_counted_by_hand():
-    net = ResidualNet(CONV3, 1, 10, widths=(4, 6))
+    net = ResidualNet(2, CONV3, 1, 10, widths=(4, 6))
     windows = 9 * (1 * 4 + 2 * 4 * 4 + 4 * 6 + 6 * 6)
     norms = 2 * (3 * 4 + 3 * 6)  # stem, two of each block, one of the shortcut
     assert sum(p.numel() for p in net.parameters()) == windows + 4 * 6 + norms + 6 * 10 + 10
@@ -60,7 +60,7 @@ def test_a_block_without_weights_passes_its_input_through_the_shortcut():
 
 
 def test_a_convolution_that_changes_the_size_is_named():
-    net = ResidualNet(partial(nn.Conv2d, kernel_size=3), 1, 10)
+    net = ResidualNet(2, partial(nn.Conv2d, kernel_size=3), 1, 10)
     with pytest.raises(ValueError, match=r"conv must keep the spatial size: got \(2, 2\) from \(6, 6\)"):
         net(torch.randn(2, 1, 8, 8))
 
@@ -71,11 +71,11 @@ def test_a_convolution_that_changes_the_size_is_named():
         ({"in_channels": 0}, "in_channels must be at least 1, got 0"),
         ({"num_classes": 0}, "num_classes must be at least 1, got 0"),
         ({"blocks": 0}, "blocks must be at least 1, got 0"),
-        ({"widths": ()}, r"widths must .* got \[\]"),
-        ({"widths": (4, 0)}, r"widths must .* got \[4, 0\]"),
+        ({"widths": ()}, r"widths must have at least one axis, got \(\)"),
+        ({"widths": (4, 0)}, r"widths\[1\] must be at least 1, got 0"),
         ({"ndim": 4}, "ndim must be one of"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
-        ResidualNet(**{"conv": CONV3, "in_channels": 1, "num_classes": 10} | arguments)
+        ResidualNet(**{"ndim": 2, "conv": CONV3, "in_channels": 1, "num_classes": 10} | arguments)

@@ -10,39 +10,41 @@ from hypothesis import strategies as st
 from lpsc_nd import LPSConv1d, LPSConv2d
 from lpsc_nd.pooling import execute
 from lpsc_nd.pooling.trim import trimmed
-from lpsc_nd.testing import layer_cases
+from lpsc_nd.testing import MaskPartition, layer_cases
 
 
-def cells_met(window, size):
-    """Return, per axis, which cells of the window lie on the input for some site: tried one by one."""
-    found = []
+def cells_needed(window, size):
+    """Return, per axis, which positions hold a cell of a region that lies on the input for some site: one by one."""
+    needed = []
     for axis, sites in enumerate(window.output_size(size)):
         before, stride, dilation = window.padding[axis][0], window.stride[axis], window.dilation[axis]
-        cells = range(window.stencil.kernel_size[axis])
-        found.append(
-            {
-                c
-                for s, c in itertools.product(range(sites), cells)
-                if 0 <= s * stride - before + c * dilation < size[axis]
-            }
-        )
-    return found
+        found = set()
+        for cell, site in itertools.product(range(window.stencil.kernel_size[axis]), range(sites)):
+            held = window.stencil.mask.take(cell, axis).any()
+            if held and 0 <= site * stride - before + cell * dilation < size[axis]:
+                found.add(cell)
+        needed.append(found)
+    return needed
 
 
 @given(case=layer_cases(ndim=st.integers(1, 3), padding_modes=("zeros",)))
-def test_every_cell_that_meets_the_input_stays_in_its_place(case):
+def test_every_cell_that_adds_something_stays_in_its_place(case):
     window, size = case.layer().window, case.input_shape[-case.arguments["ndim"] :]
     shorter = trimmed(window, size)
     assert shorter.output_size(size) == window.output_size(size)
-    for axis, met in enumerate(cells_met(window, size)):
+    for axis, needed in enumerate(cells_needed(window, size)):
         left_out = (window.padding[axis][0] - shorter.padding[axis][0]) // window.dilation[axis]
         kept = range(left_out, left_out + shorter.stencil.kernel_size[axis])
-        assert met <= set(kept)
+        assert needed <= set(kept)
         assert left_out + shorter.stencil.center[axis] == window.stencil.center[axis]
-        if window.stride[axis] == window.dilation[axis] == 1:
-            assert set(kept) <= set(
-                range(min({*met, window.stencil.center[axis]}), 1 + max({*met, window.stencil.center[axis]}))
-            )
+
+
+def test_a_causal_layer_keeps_its_past_and_present():
+    window = LPSConv1d(4, 4, 65, padding=32, num_levels=4, causal=True).window
+    shorter = trimmed(window, (500,))
+    assert shorter.stencil.kernel_size == (33,)
+    assert shorter.stencil.center == (32,)
+    assert shorter.padding == ((32, 0),)
 
 
 @pytest.mark.parametrize("engine", ["bags", "expand"])
@@ -67,6 +69,13 @@ def test_published_second_layer_on_its_maps():
     assert shorter.stencil.kernel_size == (7, 7)
     assert shorter.padding == ((3, 3), (3, 3))
     assert trimmed(window, (8, 8)) is window
+
+
+@pytest.mark.filterwarnings("ignore:1 of 1 regions are empty")
+@pytest.mark.parametrize("engine", ["bags", "expand"])
+def test_a_centre_that_lies_beside_the_input_gives_the_bias(engine):
+    layer = LPSConv1d(1, 1, 2, stride=3, padding=2, dilation=2, partition=MaskPartition((0, 0), (2,), 1), engine=engine)
+    torch.testing.assert_close(layer(torch.ones(1, 1, 1)), layer.bias.view(1, 1, 1).detach())
 
 
 def test_mean_is_still_over_all_cells():

@@ -85,7 +85,7 @@ def test_a_result_holds_every_epoch_and_the_number_of_parameters(finished, confi
     result = result_of(finished, "digits_dilated")
     assert [row["epoch"] for row in result["epochs"]] == [0, 1, 2]
     assert {"train/loss", "train/seconds", "val/loss", "val/accuracy"} <= set(result["epochs"][0])
-    network = ResidualNet(lambda a, b: nn.Conv2d(a, b, 3, padding=1, bias=False), 1, 10, [2, 3])
+    network = ResidualNet(2, lambda a, b: nn.Conv2d(a, b, 3, padding=1, bias=False), 1, 10, [2, 3])
     assert result["parameters"] == sum(parameter.numel() for parameter in network.parameters())
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lpsc_nd import LogPolarPartition, build_mask
+from lpsc_nd import LogPolarPartition, LPSConv3d, build_mask
 
 
 def names(folder):
@@ -61,6 +61,15 @@ def test_any_number_of_axes(inspect, rows, words, pictures, regions):
     assert ("no picture of 4 axes" in printed) == (not pictures)
 
 
+def test_a_physical_radius_finds_its_window(inspect, rows):
+    words = ["--radius", 9, "--spacing", 3, 1, 1, "--num-directions", 2, 4]
+    folder, printed = inspect("mask", *words)
+    mask = LPSConv3d(1, 1, radius=9.0, spacing=(3.0, 1.0, 1.0), num_directions=(2, 4)).mask
+    assert [int(row["cells"]) for row in rows(folder / "mask.csv")] == np.bincount(mask.ravel())[1:].tolist()
+    assert "7 x 19 x 19 of 3 x 1 x 1, 2 levels, 8 directions" in printed
+    assert {row["to radius"] for row in rows(folder / "mask.csv")} == {"4.500", "9.000"}
+
+
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
@@ -70,6 +79,8 @@ def test_any_number_of_axes(inspect, rows, words, pictures, regions):
         (["--kernel-size", 5, 5, "--ndim", 3], "--kernel-size must have one entry or 3, one per axis, got 2"),
         (["--kernel-size", 5, 5, "--spacing", 1, 1, 1], "--kernel-size must have one entry or 3"),
         (["--spacing", 0], r"spacing[0] must be greater than 0"),
+        (["--radius", 0.5], "radius must reach at least one neighbouring cell"),
+        (["--radius", 9, "--kernel-size", 7], "kernel_size must be at least (19, 19) to hold the radius 9"),
         (["--ndim", 0], "--ndim must be at least 1, got 0"),
         (["--convention", "other"], "invalid choice: 'other'"),
         (["--num-directions", 2, 4], "num_directions"),

@@ -50,6 +50,14 @@ def test_networks_side_by_side(inspect, rows):
         for quantity in ("parameters", "conv FLOPs", "pooling additions"):
             assert sum(int(layer[quantity]) for layer in layers[:-1]) == int(layers[-1][quantity]) == int(row[quantity])
     assert "stages.2.0.shortcut.0" in printed
+    total = together["total"]
+    assert {name: total[f"parameters: {name}"] for name in totals} == {
+        n: row["parameters"] for n, row in totals.items()
+    }
+    assert {name: total[f"conv FLOPs: {name}"] for name in totals} == {
+        n: row["conv FLOPs"] for n, row in totals.items()
+    }
+    assert (total["field: digits_lpsc"], total["field: digits_conv"]) == ("30 x 30", "16 x 16")
 
 
 def test_one_network_by_name_without_fields(inspect, rows):
@@ -105,12 +113,25 @@ def test_a_wrong_configuration_is_refused_by_name(refused, tmp_path):
     assert "kernel_sise" in refused("model", "--config", path)
 
 
-def test_a_network_on_series_has_a_field_and_no_picture(inspect, rows, tmp_path):
+def test_the_field_of_a_network_on_series_is_drawn_as_a_line(inspect, rows, tmp_path):
     path = tmp_path / "series.yaml"
     text = DIGITS[1].read_text().replace("torch.nn.Conv2d", "torch.nn.Conv1d")
-    path.write_text(text.replace("in_channels: 1\n", "in_channels: 1\n        ndim: 1\n"))
+    path.write_text(text.replace("ndim: 2\n", "ndim: 1\n"))
     folder, printed = inspect("erf", "--config", path, "--size", 50)
     (row,) = rows(folder / "erf.csv")
     assert (row["input"], row["estimated field"]) == ("50", "16")
-    assert "no picture of series" in printed
-    assert not (folder / "erf.png").exists()
+    assert {path.name for path in folder.glob("*.png")} == {"erf_lines.png"}
+    assert "no picture" not in printed
+
+
+def test_fields_of_networks_on_volumes_are_drawn_as_slices(inspect, rows, tmp_path):
+    text = DIGITS[1].read_text().replace("ndim: 2", "ndim: 3").replace("widths: [24, 48]", "widths: [2]")
+    conv = text.replace("torch.nn.Conv2d", "torch.nn.Conv3d")
+    ball = text.replace("torch.nn.Conv2d", "lpsc_nd.LPSConv3d").replace("kernel_size: 3", "kernel_size: 7")
+    (tmp_path / "conv.yaml").write_text(conv)
+    (tmp_path / "ball.yaml").write_text(ball.replace("padding: 1", "padding: 3\n            num_directions: [2, 4]"))
+    folder, printed = inspect("erf", "--config", tmp_path / "conv.yaml", tmp_path / "ball.yaml", "--size", 22)
+    fields = {row["network"]: row["estimated field"] for row in rows(folder / "erf.csv")}
+    assert fields == {"conv": "7 x 7 x 7", "ball": "19 x 19 x 19"}
+    assert {path.name for path in folder.glob("*.png")} == {"erf_slices.png"}
+    assert "no picture" not in printed

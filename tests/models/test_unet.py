@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lpsc_nd import LPSConv2d
-from lpsc_nd.models.segmentation_net import SegmentationNet
+from lpsc_nd.models import UNet
 
 CONVS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 CONV3 = partial(nn.Conv2d, kernel_size=3, padding=1, bias=False)
@@ -22,7 +22,7 @@ def networks_and_inputs(draw):
     size = draw(st.lists(st.integers(4, 7), min_size=ndim, max_size=ndim))
     batch, channels, classes = (draw(st.integers(1, 3)) for _ in range(3))
     conv = partial(CONVS[ndim], kernel_size=3, padding=1)
-    network = SegmentationNet(conv, channels, classes, widths, blocks=draw(st.integers(1, 2)), ndim=ndim)
+    network = UNet(ndim, conv, channels, classes, widths, blocks=draw(st.integers(1, 2)))
     return network.eval(), torch.randn(batch, channels, *size), classes
 
 
@@ -42,13 +42,13 @@ def test_samples_do_not_see_each_other(drawn):
 
 
 def test_every_parameter_gets_a_gradient():
-    network = SegmentationNet(CONV3, 3, 2, (4, 5, 6))
+    network = UNet(2, CONV3, 3, 2, (4, 5, 6))
     network(torch.randn(2, 3, 9, 10)).square().sum().backward()
     assert all(parameter.grad.abs().sum() > 0 for parameter in network.parameters())
 
 
 def test_the_finest_stage_reaches_the_scores_past_the_coarser_ones():
-    network = SegmentationNet(CONV3, 1, 1, (2, 3)).eval()
+    network = UNet(2, CONV3, 1, 1, (2, 3)).eval()
     x = torch.randn(1, 1, 8, 8, requires_grad=True)
     with torch.no_grad():
         for stage in network.encoder[1:]:
@@ -59,7 +59,7 @@ def test_the_finest_stage_reaches_the_scores_past_the_coarser_ones():
 
 
 def test_all_windows_come_from_the_builder():
-    network = SegmentationNet(partial(LPSConv2d, kernel_size=9, padding=4), 3, 1, (4, 6), blocks=2)
+    network = UNet(2, partial(LPSConv2d, kernel_size=9, padding=4), 3, 1, (4, 6), blocks=2)
     kinds = [type(module) for module in network.modules() if isinstance(module, (nn.Conv2d, LPSConv2d))]
     assert kinds.count(LPSConv2d) == 1 + 2 * 2 * 2 + 2
     assert all(m.kernel_size == (1, 1) for m in network.modules() if isinstance(m, nn.Conv2d))
@@ -78,4 +78,4 @@ def test_all_windows_come_from_the_builder():
 )
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
-        SegmentationNet(**{"conv": CONV3, "in_channels": 1, "num_classes": 1} | arguments)
+        UNet(**{"ndim": 2, "conv": CONV3, "in_channels": 1, "num_classes": 1} | arguments)

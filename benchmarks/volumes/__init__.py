@@ -1,0 +1,1 @@
+"""Networks on volumes and layers on long series beside conventional ones."""

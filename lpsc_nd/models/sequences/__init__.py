@@ -1,0 +1,1 @@
+"""Networks for series: of unequal lengths, and for forecasting."""
