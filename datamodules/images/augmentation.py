@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from datamodules.images.files import VOID, resize
+from datamodules.images.files import resize
+from datamodules.labels import VOID
 
 Images = Tensor | Sequence[Tensor]
 Augmentation = Callable[[Any, Any], tuple[Tensor, Any]]

@@ -11,8 +11,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from datamodules.base import Splits
 from datamodules.data_files import require, require_some
 from datamodules.images.augmentation import Augmentation, FundusJitter
-from datamodules.images.files import VOID, check_same_size, read_binary, read_rgb, resize, resize_labels
+from datamodules.images.files import check_same_size, read_binary, read_rgb, resize, resize_labels
 from datamodules.images.module import ImageDataModule
+from datamodules.labels import VOID
 from lpsc_nd._checks import integer
 
 DRIVE_TREE = """training/ and test/, each with

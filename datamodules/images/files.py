@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from datamodules.data_files import DataFileError
+from datamodules.labels import VOID
 from lpsc_nd._checks import shape_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-VOID = 255  # the label of pixels that do not count
 INDEX_MODES = ("P", "L", "1")
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from datamodules.images.files import VOID, read_rgb, resize
+from datamodules.images.files import read_rgb, resize
 from datamodules.images.vessel_trees import Discs, grow_trees, scatter_spots
+from datamodules.labels import VOID
 
 Array = NDArray[np.float64]
 

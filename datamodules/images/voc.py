@@ -12,8 +12,9 @@ from torch.utils.data import DataLoader
 from datamodules.base import SizedDataset, Splits
 from datamodules.data_files import missing_data, read_lines, require
 from datamodules.images.augmentation import Augmentation, ScaleCropFlip, unit
-from datamodules.images.files import VOID, center_crop, check_same_size, read_indices, read_rgb
+from datamodules.images.files import center_crop, check_same_size, read_indices, read_rgb
 from datamodules.images.module import ImageDataModule
+from datamodules.labels import VOID
 from lpsc_nd._checks import integer
 
 VOC_TREE = """VOCdevkit/VOC2012/

@@ -1,58 +1,17 @@
-"""Sets of point clouds, and the keys that make their random transforms reproducible."""
+"""Sets of point clouds."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence, Sized
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import Sampler
 
 from datamodules.base import SizedDataset
 from datamodules.points.types import FloatArray, IntArray, PointSample, PointTransform
-from datamodules.sampling import SeededShuffle
+from datamodules.sampling import SampleKey
 from lpsc_nd._checks import number
-
-_TRANSFORM_STREAM = 1  # keeps the transforms' random numbers apart from those that generate or sample surfaces
-_SEED_RANGE = 2**64
-
-
-@dataclass(frozen=True)
-class SampleKey:
-    """Which sample, and what its random transforms may depend on: the training seed and the epoch."""
-
-    index: int
-    seed: int = 0
-    epoch: int = 0
-
-    def generator(self) -> np.random.Generator:
-        """Return a generator of random numbers that depends on the key alone."""
-        return np.random.default_rng((_TRANSFORM_STREAM, self.seed % _SEED_RANGE, self.epoch, self.index))
-
-
-class KeyedShuffle(Sampler[SampleKey]):
-    """The order of :class:`~datamodules.sampling.SeededShuffle`, as keys that carry seed and epoch to the workers.
-
-    A worker process does not know the epoch; with the key it draws the same numbers as any other worker would.
-
-    Args:
-        data: the data set, of which only the length is used.
-    """
-
-    def __init__(self, data: Sized) -> None:
-        self.order = SeededShuffle(data)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch of the next pass; Lightning calls this before each."""
-        self.order.set_epoch(epoch)
-
-    def __iter__(self) -> Iterator[SampleKey]:
-        for index in self.order:
-            yield SampleKey(index, self.order.seed, self.order.epoch)
-
-    def __len__(self) -> int:
-        return len(self.order)
 
 
 class PointDataset(SizedDataset):

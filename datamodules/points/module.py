@@ -8,8 +8,9 @@ from typing import Any
 from torch.utils.data import DataLoader, Dataset
 
 from datamodules.base import BaseDataModule, Splits
-from datamodules.points.datasets import KeyedShuffle, PointDataset, TransformedPoints
+from datamodules.points.datasets import PointDataset, TransformedPoints
 from datamodules.points.types import PointSample, PointTransform, collate_points
+from datamodules.sampling import KeyedShuffle
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,14 @@ from pytorch_lightning import LightningModule, Trainer
 from datamodules.points.datasets import (
     ArrayPoints,
     CloudArrays,
-    KeyedShuffle,
     PointSubset,
-    SampleKey,
     TransformedPoints,
     cut_validation,
 )
 from datamodules.points.module import PointDataModule, PointSources
 from datamodules.points.transforms import Jitter, Subsample
 from datamodules.points.types import PointBatch
+from datamodules.sampling import KeyedShuffle, SampleKey
 
 
 def arrays(labels, size=8, **changes):

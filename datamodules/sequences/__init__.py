@@ -1,0 +1,1 @@
+"""Sequences: readers of the UCR and UEA archives, generated series, and the digits as series."""
