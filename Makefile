@@ -7,7 +7,7 @@ WORKERS ?= 2
 
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --doctest-modules tests lpsc_nd datamodules lightning_modules
 
-.PHONY: help setup demo test test-all lint types bench bench-full bench-points bench-networks figures clean
+.PHONY: help setup demo test test-all lint types bench bench-full bench-points bench-networks bench-volumes figures clean
 
 help:           ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -48,6 +48,9 @@ bench-networks: $(READY) ## time whole networks beside conventional ones (about 
 
 bench-points: $(READY) ## time point layers beside kernel-point convolutions (about two minutes)
 	$(BIN)/python -m benchmarks.points
+
+bench-volumes: $(READY) ## time a 3-D U-Net and a long 1-D layer beside conventional ones (about two minutes)
+	$(BIN)/python -m benchmarks.volumes
 
 figures: $(READY) ## draw the documentation's figures anew
 	$(BIN)/python docs/figures.py docs/images

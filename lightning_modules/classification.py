@@ -10,6 +10,8 @@ from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from lightning_modules.base import BaseTask
+from lightning_modules.classification_metrics import OneVersusRestAUC
+from lightning_modules.volumes.spacing import check_layer_spacing
 
 
 class ClassPrediction(TypedDict):
@@ -25,7 +27,9 @@ class ClassificationTask(BaseTask):
 
     Logs per epoch, under ``train/``, ``val/`` and ``test/``: ``loss``, ``accuracy`` (part of all samples that is
     right), ``mean_accuracy`` (mean over the classes of the part of each that is right), ``f1`` (mean over the classes)
-    and, with more than five classes, ``top5_accuracy`` (part of all samples whose class is among the five best scores).
+    and, with more than five classes, ``top5_accuracy`` (part of all samples whose class is among the five best scores);
+    with ``auc`` also ``val/AUC`` and ``test/AUC`` (area under the ROC curve of each class against all others, mean over
+    the classes, as MedMNIST has it).
 
     Args:
         network: maps ``(B, C, *size)`` to scores ``(B, num_classes)``.
@@ -34,12 +38,14 @@ class ClassificationTask(BaseTask):
         scheduler: builder of the learning rate schedule from the optimiser, stepped once per epoch.
         label_smoothing: part of the target's mass spread over all classes in the training loss, from 0 to 1.
         monitor: logged value that a ``ReduceLROnPlateau`` schedule watches.
+        auc: log the area under the ROC curve in validation and test; all probabilities are kept until the end.
 
     Shape:
         A batch is ``(x, target)``: x ``(B, C, *size)``, target ``(B,)`` int64.
 
     Raises:
-        ValueError: ``num_classes`` or ``label_smoothing`` is out of range.
+        ValueError: ``num_classes`` or ``label_smoothing`` is out of range; when a run starts, log-polar layers whose
+            spacing is not that of the data.
     """
 
     def __init__(
@@ -50,6 +56,7 @@ class ClassificationTask(BaseTask):
         scheduler: LRSchedulerCallable | None = None,
         label_smoothing: float = 0.0,
         monitor: str = "val/loss",
+        auc: bool = False,
     ) -> None:
         super().__init__(network, optimizer, scheduler, monitor)
         if num_classes < 2:
@@ -60,8 +67,16 @@ class ClassificationTask(BaseTask):
         self.label_smoothing = label_smoothing
         metrics = _metrics(num_classes)
         self.train_metrics = metrics.clone(prefix="train/")
+        if auc:
+            metrics.add_metrics({"AUC": OneVersusRestAUC(num_classes)})
         self.val_metrics = metrics.clone(prefix="val/")
         self.test_metrics = metrics.clone(prefix="test/")
+
+    def setup(self, stage: str) -> None:
+        """Compare the layers' spacing with the data's, where that has one."""
+        spacing = getattr(getattr(self.trainer, "datamodule", None), "spacing", None)
+        if spacing is not None:
+            check_layer_spacing(self.network, spacing)
 
     def scores_and_target(self, batch: Any) -> tuple[Tensor, Tensor]:
         """Return the scores and the classes of a batch; a task with another kind of batch replaces it."""

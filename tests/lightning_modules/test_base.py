@@ -26,7 +26,8 @@ def test_objects_are_not_plain(value):
 
 def test_plain_arguments_are_recorded_and_objects_left_out():
     task = ClassificationTask(network(), num_classes=3, optimizer=SGD, label_smoothing=0.1)
-    assert dict(task.hparams) == {"num_classes": 3, "label_smoothing": 0.1, "monitor": "val/loss", "scheduler": None}
+    expected = {"num_classes": 3, "label_smoothing": 0.1, "monitor": "val/loss", "scheduler": None, "auc": False}
+    assert dict(task.hparams) == expected
 
 
 def test_the_optimizer_gets_every_parameter():

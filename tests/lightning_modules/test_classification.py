@@ -3,12 +3,20 @@
 import numpy as np
 import pytest
 import torch
-from pytorch_lightning import Trainer
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss, top_k_accuracy_score
+from pytorch_lightning import LightningDataModule, Trainer
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    roc_auc_score,
+    top_k_accuracy_score,
+)
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_modules.classification import ClassificationTask
+from lpsc_nd import LPSConv3d
 
 
 class Table(nn.Module):
@@ -54,6 +62,43 @@ def test_five_best_scores_count_with_more_classes(trainer):
     assert found["test/top5_accuracy"] == pytest.approx(top_k_accuracy_score(target, scores, k=5, labels=range(12)))
     (few,) = trainer.test(ClassificationTask(Table(), 5), loader(50, 5), verbose=False)
     assert "test/top5_accuracy" not in few
+
+
+def test_the_area_under_the_curve_is_an_option(trainer):
+    data = loader(60, 4)
+    scores, target = data.dataset.tensors
+    (found,) = trainer.test(ClassificationTask(Table(), 4, auc=True), data, verbose=False)
+    expected = roc_auc_score(target, scores.double().softmax(dim=1), multi_class="ovr", average="macro")
+    assert found["test/AUC"] == pytest.approx(expected, abs=1e-6)
+    (without,) = trainer.test(ClassificationTask(Table(), 4), data, verbose=False)
+    assert without == {name: value for name, value in found.items() if name != "test/AUC"}
+
+
+def test_the_area_is_of_all_batches_and_not_of_training(trainer):
+    trainer.fit(ClassificationTask(Table(), 3, auc=True), loader(), loader())
+    assert "val/AUC" in trainer.callback_metrics
+    assert "train/AUC" not in trainer.callback_metrics
+
+
+class Solids(LightningDataModule):
+    """A data module that knows its spacing."""
+
+    spacing = (3.0, 1.0, 1.0)
+
+    def test_dataloader(self):
+        return DataLoader(dataset=TensorDataset(torch.zeros(4, 1, 3, 3, 3), torch.arange(4) % 2), batch_size=2)
+
+
+@pytest.mark.parametrize("spacing", [None, (3.0, 1.0, 1.0)])
+def test_layers_have_the_spacing_of_the_data(trainer, spacing):
+    layer = LPSConv3d(1, 2, 3, num_levels=1, num_directions=(2, 4), spacing=spacing)
+    task = ClassificationTask(nn.Sequential(layer, nn.Flatten()), 2)
+    if spacing is None:
+        with pytest.raises(ValueError, match=r"the layers' spacing .* \(3\.0, 1\.0, 1\.0\).*0 has None"):
+            trainer.test(task, datamodule=Solids(), verbose=False)
+    else:
+        trainer.test(task, datamodule=Solids(), verbose=False)
+        assert trainer.state.finished
 
 
 def test_predictions(trainer):

@@ -1,0 +1,1 @@
+"""Training on volumes: segmentation in millimetres, pictures in slices, masks as NIfTI."""
