@@ -109,7 +109,10 @@ def test_network_data_and_recipe_agree(path, tmp_path):
     layers = [layer for layer in network.modules() if isinstance(layer, LPSConv3d)]
     assert bool(layers) == (not path.stem.endswith(("_conv", "_dilated")))
     for layer in layers:
-        ratios = [of_data / of_layer for of_data, of_layer in zip(cli.datamodule.spacing, layer.spacing or (1,) * 3)]
+        ratios = [
+            of_data / of_layer
+            for of_data, of_layer in zip(cli.datamodule.spacing, layer.spacing or (1,) * 3, strict=True)
+        ]
         assert ratios == pytest.approx([ratios[0]] * 3)
         assert layer.stencil.empty_regions == ()
 
