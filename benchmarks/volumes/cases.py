@@ -127,7 +127,8 @@ def series_case(name: str, title: str, channels: int, shape: tuple[int, int], fi
 
 
 VOLUMES = (
-    unet_case("unet3d", "U-Net, 7^3 log-polar, widths 16, 32, 64, patch of 64^3", (16, 32, 64), 64),
+    unet_case("unet3d-16", "U-Net, 7^3 log-polar, widths 16, 32, 64, patch of 64^3", (16, 32, 64), 64),
+    unet_case("unet3d-32", "U-Net, 7^3 log-polar, widths 32, 64, 128, patch of 64^3", (32, 64, 128), 64),
     series_case("series-1025", "1-D 1025 (4 levels, growth 8), 64 → 64, 8 of 4096", 64, (8, 4096), 1025, 8.0),
 )
 """What is promised."""

@@ -21,8 +21,8 @@ from lpsc_nd.pooling.window import Window
 BagRows = tuple[IntArray, IntArray]
 """Table rows that one site reads, and where each of its bags begins among them."""
 
-TILE_ELEMENTS = 2**19
-"""Elements of a tile's pooled matrix: two MiB in float32, where cache misses and the calls per tile balance."""
+TILE_ELEMENTS = 2**20
+"""Elements of a tile's pooled matrix: four MiB in float32, where cache misses and the calls per tile balance."""
 
 TILE_ENTRIES = 2**17
 """Entries of the gather index of a tile of a transposed plan."""

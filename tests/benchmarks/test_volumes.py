@@ -215,7 +215,7 @@ def test_the_memory_of_a_pass_is_measured_apart():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--case", "unknown"], "no case is called unknown; there are unet3d, "),
+        (["--case", "unknown"], "no case is called unknown; there are unet3d-16, "),
         (["--threads", "0"], "argument --threads: invalid positive value: '0'"),
         (["--seconds", "long"], "argument --seconds: invalid float value: 'long'"),
     ],
