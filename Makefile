@@ -49,7 +49,7 @@ bench-networks: $(READY) ## time whole networks beside conventional ones (about 
 bench-points: $(READY) ## time point layers beside kernel-point convolutions (about two minutes)
 	$(BIN)/python -m benchmarks.points
 
-bench-volumes: $(READY) ## time a 3-D U-Net and a long 1-D layer beside conventional ones (about two minutes)
+bench-volumes: $(READY) ## time 3-D U-Nets and a long 1-D layer beside conventional ones (about eight minutes)
 	$(BIN)/python -m benchmarks.volumes
 
 figures: $(READY) ## draw the documentation's figures anew

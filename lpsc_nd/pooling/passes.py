@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from lpsc_nd.pooling.constants import cells_read, rows_read
-from lpsc_nd.pooling.plan import FAR_FACTOR, NEAR_ELEMENTS, SLAB_ELEMENTS
+from lpsc_nd.pooling.plan import FAR_FACTOR, MIXED_ELEMENTS, NEAR_ELEMENTS
 from lpsc_nd.pooling.rates import RATES, Rates
 from lpsc_nd.pooling.window import Window
 
@@ -53,7 +53,7 @@ class Pass:
         values = self._tabled * self.window.num_bags * self.out_channels
         again = self._tabled / math.prod(self.padded)
         rows = self.sites * cells_read(self.window.stencil.token, self.window.center)
-        row = self.rates.row * (FAR_FACTOR if min(values, SLAB_ELEMENTS) > NEAR_ELEMENTS else 1.0)
+        row = self.rates.row * (FAR_FACTOR if min(values, MIXED_ELEMENTS) > NEAR_ELEMENTS else 1.0)
         summed = rows * (row + self.out_channels / self.rates.pooled_far)
         return (
             self.mix(self.cells, self.window.num_bags * self.out_channels) * again + values / self.rates.passed + summed
@@ -75,7 +75,7 @@ class Pass:
     def _tabled(self) -> float:
         """Padded cells of all tables with a row for each (cell, bag); slabs of one image overlap."""
         padded = math.prod(self.padded)
-        rows = SLAB_ELEMENTS * self.padded[0] // (padded * self.window.num_bags * self.out_channels)
+        rows = MIXED_ELEMENTS * self.padded[0] // (padded * self.window.num_bags * self.out_channels)
         if rows >= self.padded[0]:
             return padded
         extent = self.window.extent[0]

@@ -30,11 +30,14 @@ TILE_ENTRIES = 2**17
 TILE_SITES = (64, 2048)
 """Fewest and most sites of a tile, whatever their elements."""
 
-SLAB_ELEMENTS = 2**21
-"""Elements of a slab's tables: eight MiB in float32."""
+SLAB_ELEMENTS = 2**20
+"""Elements of a slab's tables: four MiB in float32."""
 
-SLAB_SHARES = (1, 2, 4)
+SLAB_SHARES = (1, 2)
 """By what that is divided, to see whether smaller tables are better."""
+
+MIXED_ELEMENTS = 2**21
+"""Elements of a slab's table that has a row for each (cell, bag)."""
 
 SLAB_ROWS = 2**13
 """Rows that could be summed in the time that the calls of a slab take."""
@@ -107,7 +110,7 @@ def transposed_plan(
     """
     if 0 in (batch, channels, window.num_bags, *sites):
         return Plan(0, ())
-    cells = max(fewest_cells(window), SLAB_ELEMENTS // (channels * window.num_bags))
+    cells = max(fewest_cells(window), MIXED_ELEMENTS // (channels * window.num_bags))
     parts = slabs(window, batch, padded, sites, cells)
     target = _within(TILE_ENTRIES // max(1, cells_read(window.stencil.token, window.center)))
     return Plan(0, _steps(parts, target, window.num_bags, partial(_cell_rows, window), device))

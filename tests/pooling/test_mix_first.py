@@ -21,7 +21,7 @@ def order(*, mixing, elements=None):
         patch.setattr(bags, "grads_apart", lambda *_: mixing)
         if elements:
             patch.setattr(mix_first, "BLOCK_ELEMENTS", elements)
-            patch.setattr(plan, "SLAB_ELEMENTS", 4 * elements)
+            patch.setattr(plan, "MIXED_ELEMENTS", 4 * elements)
             patch.setattr(slabs, "FEWEST_WINDOWS", 0)
             patch.setattr(plan, "TILE_ENTRIES", elements)
             patch.setattr(plan, "TILE_SITES", (1, elements))
