@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from torch import Tensor
 
 _MONAI = "volumes are varied, cut and resampled by MONAI"
-_INSTALL = "which is not installed: pip install 'lpsc-nd[volumes]'"
 
 
 def monai_transforms() -> Any:
@@ -16,13 +16,7 @@ def monai_transforms() -> Any:
     Raises:
         ModuleNotFoundError: MONAI is not installed.
     """
-    try:
-        import monai.transforms
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"volumes are varied, cut and resampled by MONAI, {_INSTALL}", name=error.name
-        ) from error
-    return monai.transforms
+    return _imported("monai.transforms", _MONAI)
 
 
 def monai_data() -> Any:
@@ -31,13 +25,7 @@ def monai_data() -> Any:
     Raises:
         ModuleNotFoundError: MONAI is not installed.
     """
-    try:
-        import monai.data
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"volumes are varied, cut and resampled by MONAI, {_INSTALL}", name=error.name
-        ) from error
-    return monai.data
+    return _imported("monai.data", _MONAI)
 
 
 def nibabel() -> Any:
@@ -46,11 +34,16 @@ def nibabel() -> Any:
     Raises:
         ModuleNotFoundError: nibabel is not installed.
     """
+    return _imported("nibabel", "NIfTI files are read by nibabel")
+
+
+def _imported(name: str, purpose: str) -> Any:
     try:
-        import nibabel
+        return import_module(name)
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"NIfTI files are read by nibabel, {_INSTALL}", name=error.name) from error
-    return nibabel
+        raise ModuleNotFoundError(
+            f"{purpose}, which is not installed: pip install 'lpsc-nd[volumes]'", name=error.name
+        ) from error
 
 
 def plain(values: Tensor) -> Tensor:

@@ -108,10 +108,10 @@ class ResidualNet(nn.Module):
         widths = self.widths
         layers = torch_layers(ndim)
         self.stem = nn.Sequential(conv(in_channels, widths[0]), layers.norm(widths[0]), nn.ReLU())
-        self.stages = nn.Sequential(_stage(conv, widths[0], widths[0], blocks, layers))
+        self.stages = nn.Sequential(residual_stage(conv, widths[0], widths[0], blocks, layers))
         for before, after in pairwise(widths):
             self.stages.append(layers.pool(2, ceil_mode=True))
-            self.stages.append(_stage(conv, before, after, blocks, layers))
+            self.stages.append(residual_stage(conv, before, after, blocks, layers))
         self.classifier = nn.Linear(widths[-1], num_classes)
 
     def features(self, x: Tensor) -> Tensor:
@@ -130,6 +130,9 @@ def _projection(in_channels: int, out_channels: int, layers: TorchLayers) -> nn.
     return nn.Sequential(layers.pointwise(in_channels, out_channels, 1, bias=False), layers.norm(out_channels))
 
 
-def _stage(conv: ConvBuilder, in_channels: int, out_channels: int, blocks: int, layers: TorchLayers) -> nn.Sequential:
+def residual_stage(
+    conv: ConvBuilder, in_channels: int, out_channels: int, blocks: int, layers: TorchLayers
+) -> nn.Sequential:
+    """Return ``blocks`` residual blocks, the first of which changes the number of channels."""
     channels = [in_channels] + [out_channels] * blocks
     return nn.Sequential(*(ResidualBlock(conv, before, after, layers) for before, after in pairwise(channels)))

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 from lpsc_nd import _checks
 from lpsc_nd.models.budget import widths_within
-from lpsc_nd.models.builder import ConvBuilder, TorchLayers, torch_layers
-from lpsc_nd.models.residual_net import ResidualBlock
+from lpsc_nd.models.builder import ConvBuilder, torch_layers
+from lpsc_nd.models.residual_net import ResidualBlock, residual_stage
 
 
 class UNet(nn.Module):
@@ -73,7 +73,7 @@ class UNet(nn.Module):
         layers = torch_layers(ndim)
         self.stem = nn.Sequential(conv(in_channels, widths[0]), layers.norm(widths[0]), nn.ReLU())
         self.encoder = nn.ModuleList(
-            _stage(conv, before, after, blocks, layers) for before, after in pairwise([widths[0], *widths])
+            residual_stage(conv, before, after, blocks, layers) for before, after in pairwise([widths[0], *widths])
         )
         self.pool = layers.pool(2, ceil_mode=True)
         self.decoder = nn.ModuleList(
@@ -93,8 +93,3 @@ class UNet(nn.Module):
             x = block(torch.cat([F.interpolate(x, size=skip.shape[2:]), skip], dim=1))
         scores: Tensor = self.classifier(x)
         return scores
-
-
-def _stage(conv: ConvBuilder, in_channels: int, out_channels: int, blocks: int, layers: TorchLayers) -> nn.Sequential:
-    channels = [in_channels] + [out_channels] * blocks
-    return nn.Sequential(*(ResidualBlock(conv, before, after, layers) for before, after in pairwise(channels)))
