@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lpsc_nd.geometry import Reduction
-from lpsc_nd.pooling.expand import layer_kernel
+from lpsc_nd.pooling.dense_kernel import layer_kernel
 from lpsc_nd.pooling.padding import PaddingMode
 from lpsc_nd.pooling.window import Window
 

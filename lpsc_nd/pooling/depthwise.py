@@ -13,7 +13,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from lpsc_nd.pooling.expand import CONVOLUTIONS, dense_kernel, symmetric
+from lpsc_nd.pooling.dense_kernel import dense_kernel
+from lpsc_nd.pooling.expand import CONVOLUTIONS, symmetric
 from lpsc_nd.pooling.layout import CHANNELS_LAST, memory_format
 from lpsc_nd.pooling.table import fill_table, spread_size
 from lpsc_nd.pooling.window import Window
@@ -43,6 +44,11 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, steps: 
     kernel = dense_kernel(weight, window)
     if any(step != 1 for step in steps):
         return _spread_conv(x, kernel, bias, window, steps)
+    return convolve(x, kernel, bias, window)
+
+
+def convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window) -> Tensor:
+    """Convolve each channel with a kernel that is written out, in the compute type; in the faster memory format."""
     layout = _faster_layout(window, memory_format(x))
     if x.is_contiguous(memory_format=layout) and x.dtype == kernel.dtype:
         return _dense(x, kernel, bias, window)

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
 
 from lpsc_nd.geometry import Reduction, Stencil
-from lpsc_nd.pooling import bags, derivatives, expand, inputs, maximum, reference
+from lpsc_nd.pooling import bags, depthwise, derivatives, expand, inputs, maximum, reference
 from lpsc_nd.pooling.constants import region_divisors
 from lpsc_nd.pooling.dispatch import Engine, Problem, fitting_engine
+from lpsc_nd.pooling.kept import kernel_of
 from lpsc_nd.pooling.layout import memory_format
 from lpsc_nd.pooling.padding import PaddingMode, pad
 from lpsc_nd.pooling.plain import is_plain
@@ -46,10 +47,12 @@ def conv(
     batched, window = _pad(batched, window, padding_mode)
     if autocast and x.dtype != torch.float64:
         batched = batched.to(torch.get_autocast_dtype(x.device.type))
-    if reduction != "max" and engine != "reference" and not torch.compiler.is_compiling():
-        window, weight, reduction = _trim(batched, window, weight, reduction)
-    problem = _problem(batched, weight.shape[0], window, groups, reduction)
-    run = CONV_ENGINES[reduction == "max"][fitting_engine(problem, engine)]
+    decide = _decided if torch.compiler.is_compiling() else _decided_before
+    shorter, name = decide(window, batched.shape, weight.shape[0], groups, reduction, x.device.type, engine)
+    if shorter is not None:  # the counts of all cells are divided by before they are forgotten
+        weight, reduction = _divided(weight, window.stencil, reduction, compute_dtype(batched.dtype)), "sum"
+        window = shorter
+    run = CONV_ENGINES[reduction == "max"][name]
     with torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
         y = run(batched, weight, center_weight, bias, window, groups, reduction)
     return y if x.ndim == window.ndim + 2 else y.squeeze(0)
@@ -61,7 +64,9 @@ def pool(x: Tensor, window: Window, padding_mode: PaddingMode, reduction: Reduct
     inputs.check_kind(x, autocast=False)
     batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
     batched, window = _pad(batched, window, padding_mode)
-    problem = _problem(batched, batched.shape[1] * window.num_bags, window, batched.shape[1], reduction)
+    batch, channels, *size = batched.shape
+    filters = channels * window.num_bags
+    problem = Problem(window, batch, channels, filters, tuple(size), channels, reduction, x.device.type)
     run = POOL_ENGINES[reduction == "max"][fitting_engine(problem, engine)]
     sums = run(batched.to(compute_dtype(x.dtype)), window)
     divisors = region_divisors(window.stencil, reduction, sums)
@@ -88,16 +93,28 @@ def _divided(weight: Tensor, stencil: Stencil, reduction: Reduction, dtype: torc
     return weight / region_divisors(stencil, reduction, weight) if reduction == "mean" else weight
 
 
-def _trim(x: Tensor, window: Window, weight: Tensor, reduction: Reduction) -> tuple[Window, Tensor, Reduction]:
-    """Leave out cells that never meet the input, and divide by the counts of all cells before they are forgotten.
+def _decided(
+    window: Window,
+    shape: tuple[int, ...],
+    out_channels: int,
+    groups: int,
+    reduction: Reduction,
+    device: str,
+    engine: Engine,
+) -> tuple[Window | None, str]:
+    """Return the window without the cells that never meet an input of ``shape``, if there are any, and the engine.
 
     Padded zeros take part in a maximum, so that must keep all cells, and so must a traced graph, which serves inputs of
-    other sizes.
+    other sizes; the reference keeps them to stay the definition.
     """
-    shorter = trimmed(window, tuple(x.shape[2:]))
-    if shorter is window:
-        return window, weight, reduction
-    return shorter, _divided(weight, window.stencil, reduction, compute_dtype(x.dtype)), "sum"
+    met = window
+    if reduction != "max" and engine != "reference" and not torch.compiler.is_compiling():
+        met = trimmed(window, shape[2:])
+    problem = Problem(met, shape[0], shape[1], out_channels, tuple(shape[2:]), groups, reduction, device)
+    return None if met == window else met, fitting_engine(problem, engine)
+
+
+_decided_before = lru_cache(maxsize=256)(_decided)
 
 
 def _pad(x: Tensor, window: Window, mode: PaddingMode) -> tuple[Tensor, Window]:
@@ -106,10 +123,6 @@ def _pad(x: Tensor, window: Window, mode: PaddingMode) -> tuple[Tensor, Window]:
         return x, window
     inputs.check_fits(x.shape[2:], window)
     return pad(x, window.padding, mode), replace(window, padding=((0, 0),) * window.ndim)
-
-
-def _problem(x: Tensor, out_channels: int, window: Window, groups: int, reduction: Reduction) -> Problem:
-    return Problem(window, x.shape[0], x.shape[1], out_channels, tuple(x.shape[2:]), groups, reduction, x.device.type)
 
 
 def _bags_conv(
@@ -121,9 +134,13 @@ def _bags_conv(
     groups: int,
     reduction: Reduction,
 ) -> Tensor:
-    folded = fold(weight, center_weight, window.stencil, reduction, compute_dtype(x.dtype))
-    bias = None if bias is None else bias.to(folded.dtype)
-    if is_plain(x, folded):
+    dtype = compute_dtype(x.dtype)
+    bias = None if bias is None else bias.to(dtype)
+    plain = is_plain(x, weight)
+    if plain and depthwise.suits(window, x.shape[1], groups):
+        return depthwise.convolve(x, kernel_of(weight, center_weight, window, reduction, dtype), bias, window)
+    folded = fold(weight, center_weight, window.stencil, reduction, dtype)
+    if plain:
         return bags.conv(x, folded, bias, window, groups)
     return derivatives.conv(x, folded, bias, groups, *window.args)
 

@@ -9,23 +9,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lpsc_nd.geometry import Reduction
-from lpsc_nd.pooling.constants import bag_taps
-from lpsc_nd.pooling.table import compute_dtype
+from lpsc_nd.pooling.dense_kernel import dense_kernel
+from lpsc_nd.pooling.kept import kernel_of
 from lpsc_nd.pooling.window import Window
 
 CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
-
-
-def dense_kernel(weight: Tensor, window: Window, reduction: Reduction = "sum") -> Tensor:
-    """Write every bag's weight on its cells: (C', C / groups, bags) -> (C', C / groups, *kernel_size)."""
-    taps = bag_taps(window.stencil, window.center, reduction, weight)  # (bags, cells)
-    return (weight @ taps).unflatten(-1, window.stencil.kernel_size)
-
-
-def layer_kernel(weight: Tensor, center_weight: Tensor | None, window: Window, reduction: Reduction) -> Tensor:
-    """Return the dense kernel of a layer's own weights, in the type of accumulation."""
-    bags = weight if center_weight is None else torch.cat([weight, center_weight.unsqueeze(-1)], dim=-1)
-    return dense_kernel(bags.to(compute_dtype(bags.dtype)), window, reduction)
 
 
 def conv(
@@ -38,7 +26,7 @@ def conv(
     reduction: Reduction,
 ) -> Tensor:
     """Convolve densely: (B, C, *in), (C', C / groups, R) -> (B, C', *out), for one to three axes."""
-    kernel = layer_kernel(weight, center_weight, window, reduction).to(x.dtype)
+    kernel = kernel_of(weight, center_weight, window, reduction, x.dtype)
     return dense(x, kernel, None if bias is None else bias.to(x.dtype), window, groups)
 
 

@@ -7,7 +7,7 @@ from benchmarks import bounds
 from benchmarks.bounds import bound_contenders, main, row
 from benchmarks.cases import CASES
 from benchmarks.samples import Samples
-from lpsc_nd.pooling.expand import layer_kernel
+from lpsc_nd.pooling.dense_kernel import layer_kernel
 
 
 @pytest.mark.parametrize(
