@@ -45,7 +45,7 @@ def bound_contenders(case: Case) -> list[Contender]:
     layer = case.layer()
     x = torch.randn(case.input_shape)
     dense = [conv_contender("dense", layer.to_conv(), x, layout) for layout in layouts(case)]
-    if layer.explain(case.input_shape).engine == "expand":
+    if layer.explain(case.input_shape, "none").engine == "expand":
         return [*dense, _part("kernel", _write_kernel(case))]
     sums = _part("bag sums", _hot_sums(case))
     products = [part for part in floor_contenders(case) if part.operator == "product"] if case.groups == 1 else []

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from benchmarks.apart import run_apart
 from benchmarks.cases import CASES, Case
-from benchmarks.references import Pass
+from benchmarks.references import DERIVATIVES, Pass
 from lpsc_nd import LPSConvNd
 from lpsc_nd.pooling.dispatch import Engine
 
@@ -54,7 +54,7 @@ def extra_megabytes(case: Case, threads: int) -> dict[Pass, float]:
 def measure_here(case: Case, part: Pass) -> float:
     """Return the peak extra memory, in MB of 2^20 bytes, of the first such call in this process."""
     layer, x = case.layer(), torch.randn(case.input_shape, requires_grad=True)
-    explanation = layer.explain(case.input_shape)
+    explanation = layer.explain(case.input_shape, DERIVATIVES[part])
     forced = case.layer(cast(Engine, explanation.engine))
     small = torch.randn((1, case.in_channels, *(min(n, SMALL) for n in case.input_shape[2:])), requires_grad=True)
     gy = torch.randn(explanation.output_shape)

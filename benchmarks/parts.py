@@ -22,18 +22,23 @@ from benchmarks.references import FORMATS
 from benchmarks.rows import Row
 from benchmarks.runner import no_collection, settle_allocator, thread_count
 from lpsc_nd._files import write_csv
-from lpsc_nd.pooling import bags, mixing
+from lpsc_nd.pooling import across_images, bags, mixing
 
 Stopwatch = defaultdict[str, float]
 
-PARTS: dict[str, tuple[Any, str]] = {
-    "table": (bags, "fill_table"),
-    "doublings": (bags, "double"),
-    "bag sums": (bags, "sum_bags"),
-    "product": (mixing, "product"),
-    "store": (mixing.Mixing, "store"),
-}
-"""The functions that are timed; "store" contains "product"."""
+PARTS: tuple[tuple[str, Any, str], ...] = (
+    ("table", bags, "fill_table"),
+    ("doublings", bags, "double"),
+    ("bag sums", bags, "sum_bags"),
+    ("product", mixing, "product"),
+    ("store", mixing.Mixing, "store"),
+    ("table", across_images, "fill"),
+    ("doublings", across_images, "double"),
+    ("bag sums", across_images, "sum_bags"),
+    ("product", across_images, "product"),
+    ("store", across_images, "store"),
+)
+"""The functions that are timed, and what they are part of; "store" contains "product"."""
 
 COLUMNS = ("table", "doublings", "bag sums", "product", "output", "rest")
 
@@ -66,14 +71,14 @@ def measure_parts(case: Case, repetitions: int) -> dict[str, float]:
 @contextmanager
 def stopwatches(watch: Stopwatch) -> Iterator[None]:
     """Add the time spent in each part to ``watch``."""
-    originals = {name: getattr(owner, attribute) for name, (owner, attribute) in PARTS.items()}
+    originals = [getattr(owner, attribute) for _, owner, attribute in PARTS]
     try:
-        for name, (owner, attribute) in PARTS.items():
-            setattr(owner, attribute, timed(originals[name], name, watch))
+        for original, (name, owner, attribute) in zip(originals, PARTS, strict=True):
+            setattr(owner, attribute, timed(original, name, watch))
         yield
     finally:
-        for name, (owner, attribute) in PARTS.items():
-            setattr(owner, attribute, originals[name])
+        for original, (_, owner, attribute) in zip(originals, PARTS, strict=True):
+            setattr(owner, attribute, original)
 
 
 def timed(function: Callable[..., Any], name: str, watch: Stopwatch) -> Callable[..., Any]:
@@ -108,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = []
     with thread_count(1):
         for case in cases:
-            if case.groups == 1 and case.layer().explain(case.input_shape).engine == "bags":
+            if case.groups == 1 and case.layer().explain(case.input_shape, "none").engine == "bags":
                 rows.append(row(case, measure_parts(case, options.repetitions)))
     print_rows(Console(), "Milliseconds of a forward pass, one thread", rows)
     if rows and not options.case:

@@ -15,10 +15,14 @@ from benchmarks.cases import Case
 from lpsc_nd.layers.dense_twin import CONV_CLASSES, Conv
 from lpsc_nd.pooling.dispatch import ENGINES, Engine
 from lpsc_nd.pooling.product import product
+from lpsc_nd.pooling.shapes import Derivatives
 
 Pass = Literal["forward", "forward + backward"]
 Layout = Literal["default", "channels last"]
 Product = Callable[[Tensor, Tensor], Tensor]
+
+DERIVATIVES: dict[Pass, Derivatives] = {"forward": "none", "forward + backward": "all"}
+"""For what a pass has gradients."""
 
 FORMATS: dict[int, torch.memory_format] = {2: torch.channels_last, 3: torch.channels_last_3d}
 """The channels-last memory format by number of axes; PyTorch has none for one axis."""

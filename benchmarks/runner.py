@@ -12,7 +12,7 @@ import torch
 
 from benchmarks.cases import Case, Quantity
 from benchmarks.memory import extra_megabytes
-from benchmarks.references import Contender, Pass, contenders
+from benchmarks.references import DERIVATIVES, Contender, Pass, contenders
 from benchmarks.samples import Samples, interleave
 from benchmarks.trial import choose_field
 
@@ -89,7 +89,7 @@ def measure(case: Case, settings: Settings, notify: Notify = lambda stage: None)
     notify("building")
     torch.manual_seed(0)
     seconds = settings.seconds * (GROWTH_SHARE if case.is_growth else 1.0)
-    engine = case.layer().explain(case.input_shape).engine
+    engine = " / ".join(dict.fromkeys(case.layer().explain(case.input_shape, d).engine for d in DERIVATIVES.values()))
     with thread_count(settings.threads):
         everyone = contenders(case, engines=settings.engines)
         notify("forward")

@@ -27,6 +27,7 @@ from lpsc_nd.layers.whole_state import WholeStateModule
 from lpsc_nd.pooling import execute
 from lpsc_nd.pooling.dispatch import Engine, Problem, check_engine, choose
 from lpsc_nd.pooling.padding import PaddingMode
+from lpsc_nd.pooling.shapes import DERIVATIVES, Derivatives
 
 
 class LPSConvNd(WholeStateModule):
@@ -205,15 +206,18 @@ class LPSConvNd(WholeStateModule):
         conv = dense_conv(kernel, self.bias, self.window, self.padding, self.groups, self.padding_mode)
         return conv.train(self.training)
 
-    def explain(self, input_shape: Sequence[int]) -> Explanation:
+    def explain(self, input_shape: Sequence[int], derivatives: Derivatives = "all") -> Explanation:
         """Say which engine would run an input of this shape, at what predicted cost, and why.
 
         Args:
             input_shape: (B, C, *size) or (C, *size).
+            derivatives: for what there will be gradients: "none" in inference, "parameters" in a network's first layer,
+                "all" between layers. It matters for up to 8 input channels only.
 
         Raises:
-            ValueError: a shape of another rank, with other channels, or smaller than the window.
+            ValueError: a shape of another rank, with other channels, or smaller than the window; unknown derivatives.
         """
+        _checks.choice("derivatives", derivatives, DERIVATIVES)
         shape = tuple(_checks.integer("input_shape", extent, minimum=0) for extent in input_shape)
         batched = shape if len(shape) == self.ndim + 2 else (1, *shape)
         if len(batched) != self.ndim + 2 or batched[1] != self.in_channels:
@@ -223,10 +227,10 @@ class LPSConvNd(WholeStateModule):
             raise ValueError(f"input_shape {shape} is smaller than the window, which spans {self.window.extent}")
         problem = Problem(
             self.window, batched[0], batched[1], self.out_channels, batched[2:], self.groups, self.reduction,
-            self.weight.device.type,
+            self.weight.device.type, derivatives,
         )  # fmt: skip
         output = (*shape[: len(shape) - self.ndim - 1], self.out_channels, *sites)
-        return Explanation(choose(problem, self.engine), output, self.stencil)
+        return Explanation(choose(problem, self.engine), output, self.stencil, problem.shapes.passes)
 
     def extra_repr(self) -> str:
         """Write the arguments that differ from nn.ConvNd's defaults, and the partition."""

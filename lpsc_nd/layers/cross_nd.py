@@ -14,11 +14,12 @@ from lpsc_nd.functional import check_groups
 from lpsc_nd.layers.conv_nd import LPSConvNd
 from lpsc_nd.layers.dense_twin import CONV_CLASSES, Conv
 from lpsc_nd.layers.options import choose_window
-from lpsc_nd.pooling.costs import Shapes, joins
+from lpsc_nd.pooling.costs import joins
 from lpsc_nd.pooling.expand import dense
 from lpsc_nd.pooling.inputs import check_rank
 from lpsc_nd.pooling.padding import PADDING_MODES, PaddingMode, padding_amounts
 from lpsc_nd.pooling.padding import pad as pad_with_mode
+from lpsc_nd.pooling.shapes import Shapes
 from lpsc_nd.pooling.window import Padding
 
 

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from lpsc_nd.geometry import Stencil
 from lpsc_nd.pooling.dispatch import Choice
+from lpsc_nd.pooling.shapes import PASSES, PassName
+
+WORDS = ("forward", "forward and gradient of the parameters", "forward and backward")
+"""One, two or three passes, in words."""
 
 
 @dataclass(frozen=True)
@@ -16,11 +20,13 @@ class Explanation:
         choice: engine, reason and predicted costs.
         output_shape: shape of the result.
         stencil: the regions on the window.
+        passes: the passes that the costs are for.
     """
 
     choice: Choice
     output_shape: tuple[int, ...]
     stencil: Stencil
+    passes: tuple[PassName, ...] = PASSES
 
     @property
     def engine(self) -> str:
@@ -34,12 +40,13 @@ class Explanation:
 
     @property
     def costs(self) -> dict[str, float]:
-        """Predicted seconds of forward and backward on one thread, by engine, where the cost model decided."""
+        """Predicted seconds of all passes on one thread, by engine, where the cost model decided."""
         return self.choice.costs
 
     def __str__(self) -> str:
         lines = [f"engine: {self.engine} ({self.reason})", f"output: {self.output_shape}"]
-        lines += [f"  {name}: about {cost * 1e3:.2f} ms forward and backward" for name, cost in self.costs.items()]
+        passes = WORDS[len(self.passes) - 1]
+        lines += [f"  {name}: about {cost * 1e3:.2f} ms {passes}" for name, cost in self.costs.items()]
         counts = self.stencil.counts
         fewest, most = (int(counts.min()), int(counts.max())) if counts.size else (0, 0)
         lines.append(

@@ -7,17 +7,18 @@ Any number of dimensions. Half precision is summed in float32.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
-from lpsc_nd.pooling import depthwise, mix_first
-from lpsc_nd.pooling.costs import Shapes, grads_apart, mixes_first
+from lpsc_nd.pooling import across_images, depthwise, mix_first
+from lpsc_nd.pooling.costs import grads_apart, mixes_first, runs_across
 from lpsc_nd.pooling.layout import by_site, empty_sites
 from lpsc_nd.pooling.mixing import Mixing
 from lpsc_nd.pooling.plan import Step, plan
 from lpsc_nd.pooling.scratch import scratch
+from lpsc_nd.pooling.shapes import Shapes
 from lpsc_nd.pooling.table import compute_dtype, double, fill_table, spread_size
 from lpsc_nd.pooling.transposed import sum_bags, summed_tiles
 from lpsc_nd.pooling.window import Window
@@ -28,6 +29,8 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups:
     ones = (1,) * window.ndim
     if depthwise.suits(window, x.shape[1], groups):
         return depthwise.conv(x, weight, bias, window, ones)
+    if runs_across("forward", window, _shapes(x.shape, weight.shape[0], groups)):
+        return across_images.conv(x, weight, bias, window)
     if mixes_first(window, ones, tuple(x.shape[2:]), x.shape[1], weight.shape[0], groups):
         return mix_first.conv(x, weight, bias, window, ones)
     y = empty_sites(x, weight.shape[0], window.output_size(x.shape[2:]))
@@ -45,6 +48,9 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, groups: int, input_si
     adjoint, swapped = window.adjoint(input_size), exchanged(weight, groups)
     if depthwise.suits(window, gy.shape[1], groups):
         return depthwise.conv(gy, swapped, None, adjoint, window.stride)
+    shape = (gy.shape[0], swapped.shape[0], *input_size)
+    if runs_across("input_grad", window, _shapes(shape, gy.shape[1], groups)):
+        return across_images.input_grad(gy, weight, window, tuple(input_size))
     if mixes_first(adjoint, window.stride, tuple(gy.shape[2:]), gy.shape[1], swapped.shape[0], groups):
         return mix_first.conv(gy, swapped, None, adjoint, window.stride)
     gx = empty_sites(gy, swapped.shape[0], tuple(input_size))
@@ -62,6 +68,8 @@ def weight_grad(x: Tensor, gy: Tensor, window: Window, groups: int) -> Tensor:
     dtype = compute_dtype(x.dtype)
     if window.num_bags == 0:
         return x.new_zeros((gy.shape[1], x.shape[1] // groups, 0), dtype=dtype)
+    if runs_across("weight_grad", window, _shapes(x.shape, gy.shape[1], groups)):
+        return across_images.weight_grad(x, gy, window)
     mixing = Mixing(gy.shape[1], x.shape[1], window.num_bags, groups)
     total, sites = mixing.zeros(dtype, x.device), by_site(gy)
     for step, pooled in pooled_tiles(x, window, (1,) * window.ndim):
@@ -75,8 +83,8 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
     Pooled through the reflected stencil, gy times the weights is the input gradient, and times x it is the weight
     gradient: sum_s gy[s] pool(x)[s] = sum_p pool^T(gy)[p] x[p].
     """
-    shapes = Shapes(x.shape[0], x.shape[1], gy.shape[1], groups, tuple(x.shape[2:]))
-    if depthwise.suits(window, x.shape[1], groups) or grads_apart(window, shapes):
+    apart = grads_apart(window, _shapes(x.shape, gy.shape[1], groups))
+    if apart or depthwise.suits(window, x.shape[1], groups):
         return input_grad(gy, weight, window, groups, list(x.shape[2:])), weight_grad(x, gy, window, groups)
     if window.num_bags == 0:
         return torch.zeros_like(x), torch.zeros_like(weight)
@@ -147,3 +155,7 @@ def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...]) -> Iterator[
 def exchanged(weight: Tensor, groups: int) -> Tensor:
     """Exchange input and output channels: (C', C / groups, bags) -> (C, C' / groups, bags)."""
     return weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
+
+
+def _shapes(shape: Sequence[int], out_channels: int, groups: int) -> Shapes:
+    return Shapes(shape[0], shape[1], out_channels, groups, tuple(shape[2:]))

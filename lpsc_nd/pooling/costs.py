@@ -1,69 +1,62 @@
-"""What a convolution is expected to take, in seconds on one thread, forward and backward together."""
+"""What a convolution is expected to take, in seconds on one thread: all passes that count together."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
+from lpsc_nd.pooling.across_costs import Across, suits
 from lpsc_nd.pooling.passes import Pass
 from lpsc_nd.pooling.rates import RATES, Rates
+from lpsc_nd.pooling.shapes import PASSES, PassName, Shapes
 from lpsc_nd.pooling.table import spread_size
 from lpsc_nd.pooling.window import Window
 
 
-@dataclass(frozen=True)
-class Shapes:
-    """The sizes on which the cost depends.
-
-    Args:
-        batch: images.
-        in_channels: C.
-        out_channels: C'.
-        groups: groups of channels.
-        size: input size per axis.
-    """
-
-    batch: int
-    in_channels: int
-    out_channels: int
-    groups: int
-    size: tuple[int, ...]
-
-
 def expand_seconds(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
-    """Predict the dense convolution: expansion of the kernel and three convolutions of equal work."""
+    """Predict the dense convolution: expansion of the kernel, and the convolution, in every pass that counts."""
     weights = shapes.out_channels * shapes.in_channels // shapes.groups * window.stencil.num_cells
-    return dense_seconds(window, window.stencil.kernel_size, shapes, rates) + 3 * weights / rates.expansion
+    written = len(shapes.passes) * weights / rates.expansion
+    return dense_seconds(window, window.stencil.kernel_size, shapes, rates) + written
 
 
 def dense_seconds(window: Window, kernel_size: tuple[int, ...], shapes: Shapes, rates: Rates = RATES) -> float:
-    """Predict three dense convolutions of equal work, forward and two gradients.
+    """Predict a dense convolution: passes of equal work, at a rate that falls where few channels are written.
 
     Args:
         window: gives the output sites.
         kernel_size: cells of the dense kernel, which may be smaller than the window.
-        shapes: the channels and sizes.
+        shapes: the channels and sizes, and the passes that count.
         rates: measured speeds.
     """
     sites = _count(shapes.batch, window.output_size(shapes.size))
     weights = shapes.out_channels * shapes.in_channels // shapes.groups * math.prod(kernel_size)
-    filled = shapes.out_channels // shapes.groups
-    rate = rates.dense * min(1.0, filled / rates.vector)
-    if kernel_size[-1] > rates.widest_fast:
-        rate = rates.dense_wide * min(1.0, filled / rates.full_wide_channels)
+    wide = kernel_size[-1] > rates.widest_fast
+    full_rate, full = (rates.dense_wide, rates.full_wide_channels) if wide else (rates.dense, rates.vector)
     passed = _count(shapes.batch, shapes.size) * shapes.in_channels + sites * shapes.out_channels
-    return 3 * (2 * sites * weights / rate + passed / rates.passed)
+    seconds = 0.0
+    for name in shapes.passes:
+        written = shapes.in_channels if name == "input_grad" else shapes.out_channels
+        rate = full_rate * min(1.0, written // shapes.groups / full)
+        seconds += 2 * sites * weights / rate + passed / rates.passed
+    return seconds
 
 
 def bags_seconds(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
-    """Predict the bag engine: forward, input gradient and weight gradient, each in its cheaper order."""
-    forward, backward = _forward(window, shapes, rates), _backward(window, shapes, rates)
-    grads = _apart(forward, backward)
-    if all(step == 1 for step in window.stride):
-        grads = min(grads, _together(backward))
-    return 3 * rates.call + shapes.batch * (forward.cheaper + grads)
+    """Predict the bag engine: every pass that counts in its cheapest way."""
+    passes = {name: _cheapest(name, window, shapes, rates) for name in shapes.passes}
+    seconds = sum(passes.values())
+    if len(passes) == len(PASSES) and all(step == 1 for step in window.stride):
+        seconds = min(seconds, passes["forward"] + shapes.batch * _together(_backward(window, shapes, rates)))
+    return len(passes) * rates.call + seconds
+
+
+@lru_cache(maxsize=256)
+def runs_across(name: PassName, window: Window, shapes: Shapes) -> bool:
+    """Tell whether a pass costs less with rows across the images of the batch than tile by tile."""
+    return _across(name, window, shapes, RATES) < _by_tiles(name, window, shapes, RATES)
 
 
 @lru_cache(maxsize=256)
@@ -89,8 +82,9 @@ def mixes_first(
 @lru_cache(maxsize=256)
 def grads_apart(window: Window, shapes: Shapes) -> bool:
     """Tell whether two gradients by themselves cost less than both from one pooling of the output's gradient."""
-    backward = _backward(window, shapes, RATES)
-    return _apart(_forward(window, shapes, RATES), backward) < _together(backward)
+    names: tuple[PassName, ...] = ("weight_grad", "input_grad")
+    apart = sum(_cheapest(name, window, shapes, RATES) for name in names)
+    return apart < shapes.batch * _together(_backward(window, shapes, RATES))
 
 
 @lru_cache(maxsize=256)
@@ -107,6 +101,26 @@ def joins(window: Window, kernel_size: tuple[int, ...], shapes: Shapes, filters:
     conventional = replace(shapes, out_channels=shapes.out_channels - filters)
     apart = min(expand_seconds(window, log_polar), bags_seconds(window, log_polar))
     return expand_seconds(window, shapes) < apart + dense_seconds(window, kernel_size, conventional)
+
+
+def _cheapest(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> float:
+    return min(_by_tiles(name, window, shapes, rates), _across(name, window, shapes, rates))
+
+
+def _by_tiles(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> float:
+    """Predict a pass of all images, tile by tile."""
+    if name == "input_grad":
+        return shapes.batch * _backward(window, shapes, rates).cheaper
+    forward = _forward(window, shapes, rates)
+    return shapes.batch * (forward.cheaper if name == "forward" else forward.pool_and_mix)
+
+
+def _across(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> float:
+    """Predict a pass with rows across the images; infinite where there can be none."""
+    if not suits(window, shapes):
+        return math.inf
+    across = Across(window, shapes, rates)
+    return across.input_grad if name == "input_grad" else across.pool_and_mix
 
 
 def _forward(window: Window, shapes: Shapes, rates: Rates) -> Pass:
@@ -126,10 +140,6 @@ def _backward(window: Window, shapes: Shapes, rates: Rates) -> Pass:
 def _together(backward: Pass) -> float:
     columns = backward.window.num_bags * backward.in_channels  # of the weight gradient's product
     return backward.pool_and_mix + backward.rates.slack * backward.mix(backward.sites, columns)
-
-
-def _apart(forward: Pass, backward: Pass) -> float:
-    return backward.cheaper + forward.pool_and_mix
 
 
 def _count(batch: int, size: Sequence[int]) -> int:

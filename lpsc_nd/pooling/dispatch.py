@@ -15,9 +15,10 @@ import torch
 
 from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling import depthwise
-from lpsc_nd.pooling.costs import Shapes, bags_seconds, expand_seconds
+from lpsc_nd.pooling.costs import bags_seconds, expand_seconds
 from lpsc_nd.pooling.expand import CONVOLUTIONS
 from lpsc_nd.pooling.inputs import check_fits
+from lpsc_nd.pooling.shapes import Derivatives, Shapes
 from lpsc_nd.pooling.trim import trimmed
 from lpsc_nd.pooling.window import Window
 
@@ -37,16 +38,18 @@ class Problem:
     groups: int
     reduction: Reduction
     device: str
+    derivatives: Derivatives = "all"
 
     @property
     def shapes(self) -> Shapes:
         """The sizes on which the cost depends."""
-        return Shapes(self.batch, self.in_channels, self.out_channels, self.groups, self.size)
+        sizes = (self.batch, self.in_channels, self.out_channels, self.groups, self.size)
+        return Shapes(*sizes, self.derivatives)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An engine, why it was taken, and what the model expects of each: seconds on one thread, forward and backward."""
+    """An engine, why it was taken, and what the model expects of each: seconds on one thread, all passes that count."""
 
     engine: str
     reason: str

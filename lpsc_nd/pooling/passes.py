@@ -43,7 +43,8 @@ class Pass:
     @property
     def pool_and_mix(self) -> float:
         """Pooling first."""
-        return self.rates.slack * (self.pool + self.mix(self.sites, self.out_channels // self.groups))
+        written = self.sites * self.out_channels / self.rates.passed
+        return self.rates.slack * (self.pool + self.mix(self.sites, self.out_channels // self.groups) + written)
 
     @property
     def mix_and_pool(self) -> float:
@@ -55,9 +56,9 @@ class Pass:
         rows = self.sites * cells_read(self.window.stencil.token, self.window.center)
         row = self.rates.row * (FAR_FACTOR if min(values, MIXED_ELEMENTS) > NEAR_ELEMENTS else 1.0)
         summed = rows * (row + self.out_channels / self.rates.pooled_far)
-        return (
-            self.mix(self.cells, self.window.num_bags * self.out_channels) * again + values / self.rates.passed + summed
-        )
+        mixed = self._product(self.cells, self.in_channels, self.window.num_bags * self.out_channels) * again
+        passed = values + self.cells * self.in_channels
+        return self.rates.image + mixed + passed / self.rates.passed + summed
 
     @property
     def pool(self) -> float:
@@ -68,8 +69,10 @@ class Pass:
     def mix(self, positions: int, columns: int) -> float:
         """Multiplying with the weights at so many positions, in a product of so many columns."""
         depth = self.window.num_bags * self.in_channels // self.groups
-        rate = self.rates.product * min(1.0, max(columns, 1) / self.rates.vector)
-        return 2 * positions * self.out_channels * (depth + self.rates.product_overhead) / rate
+        return self._product(positions, depth, self.out_channels) / min(1.0, max(columns, 1) / self.rates.vector)
+
+    def _product(self, rows: int, depth: int, columns: int) -> float:
+        return 2 * rows * (depth + self.rates.product_overhead) * columns / self.rates.product
 
     @property
     def _tabled(self) -> float:

@@ -24,9 +24,11 @@ class Rates:
         tabled: values copied into the padded table.
         pooled: values summed into bags.
         pooled_far: the same where every cell has a row for each bag.
+        transposed: values whose images are brought innermost or outermost.
         row: seconds that a row of a bag takes beside its values.
-        vector: channels below which the processor's vectors are not filled: those of the table's rows, and the output
-            channels of PyTorch's convolution.
+        vector: channels below which the processor's vectors are not filled: those of the table's rows, and those that
+            PyTorch's convolution writes.
+        image: seconds that an image takes beside its work where it is mixed first.
         call: seconds that a call of the bag engine takes however small its input is.
         slack: time of the bag engine beyond its parts (memory it allocates), as a factor.
     """
@@ -42,8 +44,10 @@ class Rates:
     tabled: float = 1.3e9
     pooled: float = 1.8e10
     pooled_far: float = 7.0e9
+    transposed: float = 1.7e9
     row: float = 0.9e-9
     vector: int = 16
+    image: float = 2.0e-5
     call: float = 1.5e-4
     slack: float = 1.2
 

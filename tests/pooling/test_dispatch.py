@@ -4,8 +4,11 @@ import pytest
 import torch
 
 from lpsc_nd import LPSConv1d, LPSConv2d, LPSConv3d, LPSConvNd
-from lpsc_nd.pooling.costs import Rates, Shapes, bags_seconds, expand_seconds
+from lpsc_nd.pooling.costs import bags_seconds, expand_seconds
 from lpsc_nd.pooling.dispatch import Problem, choose
+from lpsc_nd.pooling.execute import CONV_ENGINES
+from lpsc_nd.pooling.rates import Rates
+from lpsc_nd.pooling.shapes import DERIVATIVES, Shapes
 
 
 @pytest.mark.parametrize(
@@ -13,8 +16,7 @@ from lpsc_nd.pooling.dispatch import Problem, choose
     [
         (LPSConv2d(64, 64, 9, padding=4), (8, 64, 32, 32), "bags"),
         (LPSConv2d(64, 64, 31, padding=15, num_levels=3), (1, 64, 56, 56), "bags"),
-        (LPSConv2d(3, 64, 5, padding=2, num_levels=1), (8, 3, 32, 32), "expand"),
-        (LPSConv2d(3, 64, 11, 4, 5), (8, 3, 32, 32), "expand"),
+        (LPSConv2d(3, 64, 5, padding=2, num_levels=1), (1, 3, 32, 32), "expand"),
         (LPSConv3d(32, 32, 7, padding=3), (1, 32, 24, 24, 24), "bags"),
         (LPSConv1d(64, 64, 101, padding=50), (8, 64, 4096), "bags"),
         (LPSConv2d(64, 64, 13, padding=6, groups=64), (4, 64, 56, 56), "bags"),
@@ -26,6 +28,44 @@ def test_engine_by_size(layer, shape, engine):
     told = layer.explain(shape)
     assert told.engine == engine
     assert told.reason
+
+
+@pytest.mark.parametrize(
+    ("derivatives", "engine", "words"),
+    [
+        ("none", "expand", "ms forward\n"),
+        ("parameters", "expand", "forward and gradient of the parameters\n"),
+        ("all", "bags", "forward and backward\n"),
+    ],
+)
+def test_a_stem_is_run_by_what_it_is_differentiated_for(derivatives, engine, words):
+    told = LPSConv2d(3, 64, 11, 4, 5).explain((8, 3, 32, 32), derivatives)
+    assert told.engine == engine
+    assert words in str(told)
+
+
+def test_between_layers_the_engine_is_that_of_training():
+    layer = LPSConv2d(16, 16, 5, padding=2, num_levels=1)
+    told = [layer.explain((8, 16, 32, 32), derivatives) for derivatives in DERIVATIVES]
+    assert told[0].costs == told[1].costs == told[2].costs
+    with pytest.raises(ValueError, match="derivatives must be one of"):
+        layer.explain((8, 16, 32, 32), "weights")
+
+
+def test_an_input_s_gradient_decides_the_engine_of_a_stem(monkeypatch):
+    layer, x = LPSConv2d(3, 64, 11, 4, 5), torch.randn(8, 3, 32, 32)
+    ran = []
+
+    def watched(name, run):
+        return lambda *arguments: ran.append(name) or run(*arguments)
+
+    engines = {name: watched(name, run) for name, run in CONV_ENGINES[False].items()}
+    monkeypatch.setitem(CONV_ENGINES, False, engines)
+    for derivatives in DERIVATIVES:
+        with torch.set_grad_enabled(derivatives != "none"):
+            layer(x.requires_grad_(derivatives == "all"))
+    assert ran == [layer.explain(x.shape, derivatives).engine for derivatives in DERIVATIVES]
+    assert len(set(ran)) == 2
 
 
 def problem(**changes):

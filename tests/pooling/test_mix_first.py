@@ -9,7 +9,8 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from lpsc_nd import LPSConv2d, LPSConv3d
 from lpsc_nd.pooling import bags, mix_first, plan, slabs
-from lpsc_nd.pooling.costs import Shapes, grads_apart, mixes_first
+from lpsc_nd.pooling.costs import grads_apart, mixes_first
+from lpsc_nd.pooling.shapes import Shapes
 from lpsc_nd.testing import layer_cases
 
 

@@ -1,0 +1,77 @@
+"""What the bag engine is expected to take where its table rows run across the images of a batch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from lpsc_nd.pooling.across_images import images_at_once
+from lpsc_nd.pooling.constants import cells_read, rows_read
+from lpsc_nd.pooling.rates import RATES, Rates
+from lpsc_nd.pooling.shapes import Shapes
+from lpsc_nd.pooling.window import Window
+
+FEWEST_IMAGES = 4
+"""Images of a row below which it is not worth a thought."""
+
+MOST_ENTRIES = 2**18
+"""Entries of the largest gather index: one MiB."""
+
+
+def suits(window: Window, shapes: Shapes) -> bool:
+    """Tell whether rows can run across images: few channels, some images, and small enough maps."""
+    if not shapes.has_few_channels or window.num_bags == 0:
+        return False
+    images = min(shapes.batch, images_at_once(window, shapes.in_channels, shapes.size))
+    entries = math.prod(window.output_size(shapes.size)) * shapes.in_channels
+    entries *= cells_read(window.stencil.token, window.center)
+    return images >= FEWEST_IMAGES and entries <= MOST_ENTRIES
+
+
+@dataclass(frozen=True)
+class Across:
+    """The passes of a call, in seconds for all images.
+
+    Args:
+        window: bags that are summed.
+        shapes: channels and sizes.
+        rates: measured speeds.
+    """
+
+    window: Window
+    shapes: Shapes
+    rates: Rates = RATES
+
+    @property
+    def pool_and_mix(self) -> float:
+        """Forward, and the weight gradient, whose product is as long."""
+        tabled = self.shapes.batch * self.shapes.in_channels * math.prod(self.window.padded_size(self.shapes.size))
+        rows = rows_read(self.window.stencil.token, self.window.center)
+        return self.rates.slack * (tabled / self.rates.tabled + self._summed(rows) + self._mix + self._transposed)
+
+    @property
+    def input_grad(self) -> float:
+        """Mixing at the sites, and a sum for each cell of the input."""
+        cells = self.shapes.batch * self.shapes.in_channels * math.prod(self.shapes.size)
+        rows = cells_read(self.window.stencil.token, self.window.center)
+        return self.rates.slack * (cells / self.rates.transposed + self._summed(rows) + self._mix + self._transposed)
+
+    @property
+    def _sites(self) -> int:
+        return math.prod(self.window.output_size(self.shapes.size))
+
+    def _summed(self, rows: int) -> float:
+        """Sums of so many rows at every site and channel, short rows taking as long as a full vector."""
+        most = images_at_once(self.window, self.shapes.in_channels, self.shapes.size)
+        groups = -(-self.shapes.batch // most)
+        filled = groups * max(-(-self.shapes.batch // groups), self.rates.vector)
+        return filled * self._sites * self.shapes.in_channels * rows / self.rates.pooled
+
+    @property
+    def _mix(self) -> float:
+        depth = self.window.num_bags * self.shapes.in_channels + self.rates.product_overhead
+        return 2 * self.shapes.batch * self._sites * self.shapes.out_channels * depth / self.rates.product
+
+    @property
+    def _transposed(self) -> float:
+        return self.shapes.batch * self._sites * self.shapes.out_channels / self.rates.transposed
