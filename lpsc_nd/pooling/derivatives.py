@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from lpsc_nd.pooling import ops
+from lpsc_nd.pooling.operator import Operator
 
 Gradients = tuple[Tensor | None, ...]
 
@@ -58,8 +59,10 @@ def pool_adjoint(z: Tensor, input_size: list[int], *window: Any) -> Tensor:
     return _call(ops.pool_adjoint, _PoolAdjoint, z, input_size, *window)
 
 
-def _call(operator: Any, function: type[Function], *arguments: Any) -> Any:
-    return operator(*arguments) if torch.compiler.is_compiling() else function.apply(*arguments)
+def _call(operator: Operator, function: type[Function], *arguments: Any) -> Any:
+    if torch.compiler.is_compiling() or operator.has_nothing_to_do(*arguments):
+        return operator(*arguments)
+    return function.apply(*arguments)
 
 
 class _Conv(Function):
@@ -256,4 +259,4 @@ def register() -> None:
         (ops.pool_adjoint, _PoolAdjoint),
     )
     for operator, function in faces:
-        operator.register_autograd(function.backward, setup_context=function.setup_context)
+        operator.registered.register_autograd(function.backward, setup_context=function.setup_context)

@@ -9,89 +9,85 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor
-from torch.library import custom_op
 
 from lpsc_nd.pooling import bags
 from lpsc_nd.pooling.layout import empty_sites
+from lpsc_nd.pooling.operator import operator
 from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.window import Window
 
 _WINDOW = "str stencil, bool center, int[] stride, int[] padding, int[] dilation"
 
 
-@custom_op(
-    "lpsc::conv", mutates_args=(), schema=f"(Tensor x, Tensor weight, Tensor? bias, int groups, {_WINDOW}) -> Tensor"
-)
+@operator("lpsc::conv", f"(Tensor x, Tensor weight, Tensor? bias, int groups, {_WINDOW}) -> Tensor")
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, groups: int, *window: Any) -> Tensor:
     """Pool and mix: (B, C, *in), (C', C / groups, bags), (C',) -> (B, C', *out)."""
     return bags.conv(x, weight, bias, Window.from_args(*window), groups)
 
 
-@custom_op(
+@operator(
     "lpsc::input_grad",
-    mutates_args=(),
-    schema=f"(Tensor gy, Tensor weight, SymInt[] input_size, int groups, {_WINDOW}) -> Tensor",
+    f"(Tensor gy, Tensor weight, SymInt[] input_size, int groups, {_WINDOW}) -> Tensor",
 )
 def input_grad(gy: Tensor, weight: Tensor, input_size: list[int], groups: int, *window: Any) -> Tensor:
     """Carry an output gradient back to the input: (B, C', *out) -> (B, C, *in)."""
     return bags.input_grad(gy, weight, Window.from_args(*window), groups, input_size)
 
 
-@custom_op("lpsc::weight_grad", mutates_args=(), schema=f"(Tensor x, Tensor gy, int groups, {_WINDOW}) -> Tensor")
+@operator("lpsc::weight_grad", f"(Tensor x, Tensor gy, int groups, {_WINDOW}) -> Tensor")
 def weight_grad(x: Tensor, gy: Tensor, groups: int, *window: Any) -> Tensor:
     """Sum over sites the products of output gradient and pooled input: (C', C / groups, bags)."""
     return bags.weight_grad(x, gy, Window.from_args(*window), groups)
 
 
-@custom_op(
+@operator(
     "lpsc::both_grads",
-    mutates_args=(),
-    schema=f"(Tensor x, Tensor gy, Tensor weight, int groups, {_WINDOW}) -> (Tensor, Tensor)",
+    f"(Tensor x, Tensor gy, Tensor weight, int groups, {_WINDOW}) -> (Tensor, Tensor)",
 )
 def both_grads(x: Tensor, gy: Tensor, weight: Tensor, groups: int, *window: Any) -> tuple[Tensor, Tensor]:
     """Return input and weight gradient from one pooling of gy; the stride is 1."""
     return bags.both_grads(x, gy, weight, Window.from_args(*window), groups)
 
 
-@custom_op("lpsc::pool", mutates_args=(), schema=f"(Tensor x, {_WINDOW}) -> Tensor")
+@operator("lpsc::pool", f"(Tensor x, {_WINDOW}) -> Tensor")
 def pool(x: Tensor, *window: Any) -> Tensor:
     """Sum every bag: (B, C, *in) -> (B, C, bags, *out)."""
     return bags.pool(x, Window.from_args(*window))
 
 
-@custom_op("lpsc::pool_adjoint", mutates_args=(), schema=f"(Tensor z, SymInt[] input_size, {_WINDOW}) -> Tensor")
+@operator("lpsc::pool_adjoint", f"(Tensor z, SymInt[] input_size, {_WINDOW}) -> Tensor")
 def pool_adjoint(z: Tensor, input_size: list[int], *window: Any) -> Tensor:
     """Add every bag's value to its cells: (B, C, bags, *out) -> (B, C, *in)."""
     return bags.pool_adjoint(z, Window.from_args(*window), input_size)
 
 
-@conv.register_fake
+@conv.registered.register_fake
 def _(x: Tensor, weight: Tensor, bias: Tensor | None, groups: int, *window: Any) -> Tensor:
     return empty_sites(x, weight.shape[0], Window.from_args(*window).output_size(x.shape[2:]))
 
 
-@input_grad.register_fake
+@input_grad.registered.register_fake
 def _(gy: Tensor, weight: Tensor, input_size: list[int], groups: int, *window: Any) -> Tensor:
     return empty_sites(gy, weight.shape[1] * groups, tuple(input_size))
 
 
-@weight_grad.register_fake
+@weight_grad.registered.register_fake
 def _(x: Tensor, gy: Tensor, groups: int, *window: Any) -> Tensor:
     shape = (gy.shape[1], x.shape[1] // groups, Window.from_args(*window).num_bags)
     return x.new_empty(shape, dtype=compute_dtype(x.dtype))
 
 
-@both_grads.register_fake
+@both_grads.registered.register_fake
 def _(x: Tensor, gy: Tensor, weight: Tensor, groups: int, *window: Any) -> tuple[Tensor, Tensor]:
     return empty_sites(gy, x.shape[1], tuple(x.shape[2:])), weight.new_empty(weight.shape)
 
 
-@pool.register_fake
+@pool.registered.register_fake
 def _(x: Tensor, *window: Any) -> Tensor:
     laid = Window.from_args(*window)
     return x.new_empty((*x.shape[:2], laid.num_bags, *laid.output_size(x.shape[2:])))
 
 
-@pool_adjoint.register_fake
+@pool_adjoint.registered.register_fake
 def _(z: Tensor, input_size: list[int], *window: Any) -> Tensor:
     return z.new_empty((*z.shape[:2], *input_size))

@@ -19,5 +19,12 @@ def is_plain(*tensors: Tensor) -> bool:
         and not torch._C._are_functorch_transforms_active()
         and not is_in_torch_dispatch_mode()
         and forward_ad._current_level < 0
-        and all(type(tensor) in (Tensor, nn.Parameter) and tensor.device.type == "cpu" for tensor in tensors)
+        and all(map(_is_plain_tensor, tensors))
     )
+
+
+def _is_plain_tensor(tensor: Tensor) -> bool:
+    """Tell whether a tensor is PyTorch's own, on the CPU, and no batch of ``torch.autograd.grad(is_grads_batched)``."""
+    if type(tensor) not in (Tensor, nn.Parameter) or tensor.device.type != "cpu":
+        return False
+    return not torch._C._functorch.is_legacy_batchedtensor(tensor)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from lpsc_nd.pooling import point_ops as ops
+from lpsc_nd.pooling.operator import Operator
 
 Gradients = tuple[Tensor | None, ...]
 
@@ -36,8 +37,10 @@ def weight_grad(x: Tensor, gy: Tensor, groups: int, *links: Any) -> Tensor:
     return _call(ops.weight_grad, _WeightGrad, x, gy, groups, *links)
 
 
-def _call(operator: Any, function: type[Function], *arguments: Any) -> Any:
-    return operator(*arguments) if torch.compiler.is_compiling() else function.apply(*arguments)
+def _call(operator: Operator, function: type[Function], *arguments: Any) -> Any:
+    if torch.compiler.is_compiling() or operator.has_nothing_to_do(*arguments):
+        return operator(*arguments)
+    return function.apply(*arguments)
 
 
 class _Conv(Function):
@@ -146,4 +149,4 @@ _FACES: tuple[tuple[Any, type[Function]], ...] = (
     (ops.weight_grad, _WeightGrad),
 )
 for _operator, _function in _FACES:
-    _operator.register_autograd(_function.backward, setup_context=_function.setup_context)
+    _operator.registered.register_autograd(_function.backward, setup_context=_function.setup_context)

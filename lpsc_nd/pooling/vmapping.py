@@ -51,6 +51,6 @@ def looped(operator: Any) -> Rule:
 def register() -> None:
     """Give every bag operator its rule."""
     for operator in (ops.conv, ops.input_grad, ops.pool, ops.pool_adjoint):
-        operator.register_vmap(folded(operator))
-    ops.weight_grad.register_vmap(looped(ops.weight_grad))
-    ops.both_grads.register_vmap(looped(ops.both_grads))
+        operator.registered.register_vmap(folded(operator))
+    ops.weight_grad.registered.register_vmap(looped(ops.weight_grad))
+    ops.both_grads.registered.register_vmap(looped(ops.both_grads))

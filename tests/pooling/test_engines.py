@@ -69,14 +69,14 @@ def test_operators_are_registered_completely(name):
     x = x.requires_grad_()
     window = layer.window.args
     gy = torch.randn_like(layer(x)).requires_grad_()
-    opcheck(ops.conv, (x, weight, layer.bias, layer.groups, *window))
-    opcheck(ops.input_grad, (gy, weight, list(x.shape[2:]), layer.groups, *window))
-    opcheck(ops.weight_grad, (x, gy, layer.groups, *window))
+    opcheck(ops.conv.registered, (x, weight, layer.bias, layer.groups, *window))
+    opcheck(ops.input_grad.registered, (gy, weight, list(x.shape[2:]), layer.groups, *window))
+    opcheck(ops.weight_grad.registered, (x, gy, layer.groups, *window))
     if all(step == 1 for step in layer.stride):
-        opcheck(ops.both_grads, (x, gy, weight, layer.groups, *window))
-    opcheck(ops.pool, (x, *window))
+        opcheck(ops.both_grads.registered, (x, gy, weight, layer.groups, *window))
+    opcheck(ops.pool.registered, (x, *window))
     z = ops.pool(x, *window).detach().requires_grad_()
-    opcheck(ops.pool_adjoint, (z, list(x.shape[2:]), *window))
+    opcheck(ops.pool_adjoint.registered, (z, list(x.shape[2:]), *window))
 
 
 @pytest.mark.parametrize("elements", [1, 2**9, 2**30])

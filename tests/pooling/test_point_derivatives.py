@@ -86,9 +86,9 @@ def test_operators_are_registered_completely(name):
     how = (links.indptr, links.indices, links.centers, links.num_regions, center, "region_sizes" not in case.options)
     groups = case.options["groups"]
     gy = torch.randn(links.num_queries, weight.shape[0], dtype=torch.float64, requires_grad=True)
-    opcheck(point_ops.conv, (x, weight, bias, groups, *how))
-    opcheck(point_ops.input_grad, (gy, weight, links.num_sources, groups, *how))
-    opcheck(point_ops.weight_grad, (x, gy, groups, *how))
+    opcheck(point_ops.conv.registered, (x, weight, bias, groups, *how))
+    opcheck(point_ops.input_grad.registered, (gy, weight, links.num_sources, groups, *how))
+    opcheck(point_ops.weight_grad.registered, (x, gy, groups, *how))
 
 
 def test_only_values_weights_and_neighborhood_are_saved_for_backward():
