@@ -8,12 +8,13 @@ Any number of dimensions. Half precision is summed in float32.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from lpsc_nd.pooling import across_images, depthwise, mix_first
-from lpsc_nd.pooling.costs import grads_apart, mixes_first, runs_across
+from lpsc_nd.pooling import across_images, depthwise, mix_first, whole_images
+from lpsc_nd.pooling.costs import Way, cheapest_way, grads_apart, mixes_first
 from lpsc_nd.pooling.layout import by_site, empty_sites
 from lpsc_nd.pooling.mixing import Mixing
 from lpsc_nd.pooling.plan import Step, plan
@@ -23,14 +24,18 @@ from lpsc_nd.pooling.table import compute_dtype, double, fill_table, spread_size
 from lpsc_nd.pooling.transposed import sum_bags, summed_tiles
 from lpsc_nd.pooling.window import Window
 
+WAYS: dict[Way, Any] = {"across images": across_images, "whole images": whole_images}
+"""Modules of the ways besides tiles, with the passes of one group of channels."""
+
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
     """Pool and mix: (B, C, *in), (C', C / groups, bags) in the compute type -> (B, C', *out) in the type of ``x``."""
     ones = (1,) * window.ndim
     if depthwise.suits(window, x.shape[1], groups):
         return depthwise.conv(x, weight, bias, window, ones)
-    if runs_across("forward", window, _shapes(x.shape, weight.shape[0], groups)):
-        return across_images.conv(x, weight, bias, window)
+    way = cheapest_way("forward", window, _shapes(x.shape, weight.shape[0], groups))
+    if way != "tiles":
+        return WAYS[way].conv(x, weight, bias, window)
     if mixes_first(window, ones, tuple(x.shape[2:]), x.shape[1], weight.shape[0], groups):
         return mix_first.conv(x, weight, bias, window, ones)
     y = empty_sites(x, weight.shape[0], window.output_size(x.shape[2:]))
@@ -49,8 +54,9 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, groups: int, input_si
     if depthwise.suits(window, gy.shape[1], groups):
         return depthwise.conv(gy, swapped, None, adjoint, window.stride)
     shape = (gy.shape[0], swapped.shape[0], *input_size)
-    if runs_across("input_grad", window, _shapes(shape, gy.shape[1], groups)):
-        return across_images.input_grad(gy, weight, window, tuple(input_size))
+    way = cheapest_way("input_grad", window, _shapes(shape, gy.shape[1], groups))
+    if way != "tiles":
+        return WAYS[way].input_grad(gy, weight, window, tuple(input_size))
     if mixes_first(adjoint, window.stride, tuple(gy.shape[2:]), gy.shape[1], swapped.shape[0], groups):
         return mix_first.conv(gy, swapped, None, adjoint, window.stride)
     gx = empty_sites(gy, swapped.shape[0], tuple(input_size))
@@ -68,8 +74,9 @@ def weight_grad(x: Tensor, gy: Tensor, window: Window, groups: int) -> Tensor:
     dtype = compute_dtype(x.dtype)
     if window.num_bags == 0:
         return x.new_zeros((gy.shape[1], x.shape[1] // groups, 0), dtype=dtype)
-    if runs_across("weight_grad", window, _shapes(x.shape, gy.shape[1], groups)):
-        return across_images.weight_grad(x, gy, window)
+    way = cheapest_way("weight_grad", window, _shapes(x.shape, gy.shape[1], groups))
+    if way != "tiles":
+        return WAYS[way].weight_grad(x, gy, window)
     mixing = Mixing(gy.shape[1], x.shape[1], window.num_bags, groups)
     total, sites = mixing.zeros(dtype, x.device), by_site(gy)
     for step, pooled in pooled_tiles(x, window, (1,) * window.ndim):
@@ -92,9 +99,9 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
     mixing = Mixing(gx.shape[1], gy.shape[1], window.num_bags, groups)
     matrix, total = mixing.to_matrix(exchanged(weight, groups)), mixing.zeros(weight.dtype, x.device)
     cells, values = by_site(gx), by_site(x)
-    for step, pooled in pooled_tiles(gy, window.adjoint(x.shape[2:]), window.stride):
-        mixing.accumulate(total, pooled, values[step.place])
-        mixing.store(cells[step.place], pooled, matrix, None)  # last: it may overwrite the pooled matrix
+    for place, pooled in _pooled_gradient(gy, window.adjoint(x.shape[2:]), x.shape[1], groups):
+        mixing.accumulate(total, pooled, values[place])
+        mixing.store(cells[place], pooled, matrix, None)  # last: it may overwrite the pooled matrix
     return gx, exchanged(mixing.to_weight(total), groups).contiguous()
 
 
@@ -150,6 +157,17 @@ def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...]) -> Iterator[
             for step in slab_steps:
                 pooled = sum_bags(tables[step.first_row :], step.indices, step.offsets)
                 yield step, pooled.view(-1, window.num_bags, channels)
+
+
+def _pooled_gradient(
+    gy: Tensor, adjoint: Window, channels: int, groups: int
+) -> Iterator[tuple[tuple[slice, ...], Tensor]]:
+    """Yield where a part of the input is, and what its cells pool of the output's gradient; the stride is 1."""
+    if cheapest_way("weight_grad", adjoint, _shapes(gy.shape, channels, groups)) == "whole images":
+        yield from whole_images.pooled_rows(gy, adjoint)
+    else:
+        for step, pooled in pooled_tiles(gy, adjoint, adjoint.stride):
+            yield step.place, pooled
 
 
 def exchanged(weight: Tensor, groups: int) -> Tensor:

@@ -6,13 +6,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import Literal
 
-from lpsc_nd.pooling.across_costs import Across, suits
+from lpsc_nd.pooling import across_costs, whole_costs
+from lpsc_nd.pooling.across_costs import Across
 from lpsc_nd.pooling.passes import Pass
 from lpsc_nd.pooling.rates import RATES, Rates
 from lpsc_nd.pooling.shapes import PASSES, PassName, Shapes
 from lpsc_nd.pooling.table import spread_size
+from lpsc_nd.pooling.whole_costs import Whole
 from lpsc_nd.pooling.window import Window
+
+Way = Literal["tiles", "across images", "whole images"]
+"""How the bag engine runs a pass: tile by tile, with rows across images, or whole images without a border."""
 
 
 def expand_seconds(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
@@ -54,9 +60,10 @@ def bags_seconds(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
 
 
 @lru_cache(maxsize=256)
-def runs_across(name: PassName, window: Window, shapes: Shapes) -> bool:
-    """Tell whether a pass costs less with rows across the images of the batch than tile by tile."""
-    return _across(name, window, shapes, RATES) < _by_tiles(name, window, shapes, RATES)
+def cheapest_way(name: PassName, window: Window, shapes: Shapes) -> Way:
+    """Tell in which way the bag engine runs a pass."""
+    ways = _ways(name, window, shapes, RATES)
+    return min(ways, key=ways.__getitem__)
 
 
 @lru_cache(maxsize=256)
@@ -104,7 +111,19 @@ def joins(window: Window, kernel_size: tuple[int, ...], shapes: Shapes, filters:
 
 
 def _cheapest(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> float:
-    return min(_by_tiles(name, window, shapes, rates), _across(name, window, shapes, rates))
+    return min(_ways(name, window, shapes, rates).values())
+
+
+def _ways(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> dict[Way, float]:
+    """Predict a pass of all images in each way that there is."""
+    ways: dict[Way, float] = {"tiles": _by_tiles(name, window, shapes, rates)}
+    if across_costs.suits(window, shapes):
+        across = Across(window, shapes, rates)
+        ways["across images"] = across.input_grad if name == "input_grad" else across.pool_and_mix
+    if whole_costs.suits(name, window, shapes):
+        whole = Whole(window, shapes, rates)
+        ways["whole images"] = shapes.batch * (whole.input_grad if name == "input_grad" else whole.pool_and_mix)
+    return ways
 
 
 def _by_tiles(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> float:
@@ -113,14 +132,6 @@ def _by_tiles(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> f
         return shapes.batch * _backward(window, shapes, rates).cheaper
     forward = _forward(window, shapes, rates)
     return shapes.batch * (forward.cheaper if name == "forward" else forward.pool_and_mix)
-
-
-def _across(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> float:
-    """Predict a pass with rows across the images; infinite where there can be none."""
-    if not suits(window, shapes):
-        return math.inf
-    across = Across(window, shapes, rates)
-    return across.input_grad if name == "input_grad" else across.pool_and_mix
 
 
 def _forward(window: Window, shapes: Shapes, rates: Rates) -> Pass:

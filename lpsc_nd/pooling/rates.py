@@ -23,6 +23,7 @@ class Rates:
         product_overhead: rows of a product that cost as much as its fixed part.
         tabled: values copied into the padded table.
         pooled: values summed into bags.
+        pooled_near: the same beside ``row`` for each row, where a site reads every cell by itself.
         pooled_far: the same where every cell has a row for each bag.
         transposed: values whose images are brought innermost or outermost.
         row: seconds that a row of a bag takes beside its values.
@@ -31,6 +32,7 @@ class Rates:
         image: seconds that an image takes beside its work where it is mixed first.
         call: seconds that a call of the bag engine takes however small its input is.
         slack: time of the bag engine beyond its parts (memory it allocates), as a factor.
+        slack_whole: the same where it runs whole images.
     """
 
     dense: float = 2.0e11
@@ -43,6 +45,7 @@ class Rates:
     product_overhead: int = 32
     tabled: float = 1.3e9
     pooled: float = 1.8e10
+    pooled_near: float = 3.2e10
     pooled_far: float = 7.0e9
     transposed: float = 1.7e9
     row: float = 0.9e-9
@@ -50,6 +53,7 @@ class Rates:
     image: float = 2.0e-5
     call: float = 1.5e-4
     slack: float = 1.2
+    slack_whole: float = 1.1
 
 
 RATES = Rates()

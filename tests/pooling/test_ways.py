@@ -1,10 +1,12 @@
-"""Rows across the images of a batch give what tiles give, and are chosen where they are cheaper."""
+"""Every way of the bag engine gives what tiles give, and is chosen where it is cheaper."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import assume, given
@@ -12,22 +14,26 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 
 from lpsc_nd import LPSConv1d, LPSConv2d, LPSConv3d, Stencil
-from lpsc_nd.pooling import across_costs, across_images, bags
+from lpsc_nd.pooling import across_costs, across_images, bags, whole_costs, whole_images
 from lpsc_nd.pooling.across_index import adjoint_index, bag_index
-from lpsc_nd.pooling.costs import bags_seconds, runs_across
+from lpsc_nd.pooling.costs import bags_seconds, cheapest_way
+from lpsc_nd.pooling.pairs import count_pairs, pairs
 from lpsc_nd.pooling.shapes import PASSES, Shapes
 from lpsc_nd.pooling.window import Window
 from lpsc_nd.testing import layer_cases
 
+OTHERS = ("across images", "whole images")
+
 
 @contextmanager
-def rows(*, across, elements=None):
-    """Make rows run across the images, or not, whatever it costs; optionally in groups of other sizes."""
+def running(way, elements=None):
+    """Make the bag engine run so, whatever it costs; optionally with groups of other sizes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bags, "runs_across", lambda name, window, shapes: across and shapes.groups == 1)
-        patch.setattr(bags, "grads_apart", lambda *_: across)
+        patch.setattr(bags, "cheapest_way", lambda name, window, shapes: way if shapes.groups == 1 else "tiles")
+        patch.setattr(bags, "grads_apart", lambda *_: way != "tiles")
         if elements is not None:
             patch.setattr(across_images, "GROUP_ELEMENTS", elements)
+            patch.setattr(whole_images, "POOLED_ELEMENTS", elements)
         yield
 
 
@@ -44,29 +50,32 @@ def assert_same(found, expected, tolerance=1e-9):
         torch.testing.assert_close(got, wanted, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("way", OTHERS)
 @given(case=layer_cases())
-def test_rows_across_images_equal_the_reference(case):
+def test_every_way_equals_the_reference(way, case):
     assume(case.arguments["groups"] == 1)
     x = case.input()
     expected = results(case.layer(engine="reference"), x)
-    with rows(across=True):
+    with running(way):
         assert_same(results(case.layer(engine="bags"), x), expected)
 
 
+@pytest.mark.parametrize("way", OTHERS)
 @pytest.mark.parametrize("elements", [0, 2**8])
 @given(case=layer_cases(), batch=st.integers(1, 7))
-def test_any_grouping_gives_the_same_numbers(elements, case, batch):
+def test_any_grouping_gives_the_same_numbers(way, elements, case, batch):
     assume(case.arguments["groups"] == 1)
     x, layer = case.input(), case.layer(engine="bags")
     batched = torch.stack([(x if x.ndim == layer.ndim + 1 else x[0]) * (image + 1) for image in range(batch)])
-    with rows(across=False):
+    with running("tiles"):
         expected = results(layer, batched)
-    with rows(across=True, elements=elements):
+    with running(way, elements):
         assert_same(results(layer, batched), expected)
 
 
+@pytest.mark.parametrize("way", OTHERS)
 @pytest.mark.parametrize("stride", [1, 2])
-def test_second_derivatives(stride):
+def test_second_derivatives(way, stride):
     layer = LPSConv2d(1, 2, 5, stride, 2, num_levels=1, engine="bags", dtype=torch.float64)
     names = [name for name, _ in layer.named_parameters()]
 
@@ -74,20 +83,21 @@ def test_second_derivatives(stride):
         return torch.func.functional_call(layer, dict(zip(names, parameters, strict=True)), (x,))
 
     x = torch.randn(3, 1, 5, 4, dtype=torch.float64, requires_grad=True)
-    with rows(across=True):
+    with running(way):
         assert gradcheck(run, (x, *layer.parameters()))
         assert gradgradcheck(run, (x, *layer.parameters()))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("way", OTHERS)
 @pytest.mark.parametrize("layouts", [(0, 0), (0, 1), (1, 0), (1, 1)])
-def test_types_and_layouts_of_input_and_gradient(dtype, layouts):
+def test_types_and_layouts_of_input_and_gradient(dtype, way, layouts):
     of_x, of_gy = ((torch.contiguous_format, torch.channels_last)[layout] for layout in layouts)
     layer = LPSConv2d(3, 8, 5, 2, 2, num_levels=1, engine="bags", dtype=dtype)
     x = torch.randn(6, 3, 12, 10, dtype=dtype).contiguous(memory_format=of_x).requires_grad_()
     found = []
-    for across in (False, True):
-        with rows(across=across):
+    for run in ("tiles", way):
+        with running(run):
             y = layer(x)
             assert y.dtype == dtype
             assert y.is_contiguous(memory_format=of_x)
@@ -97,28 +107,30 @@ def test_types_and_layouts_of_input_and_gradient(dtype, layouts):
     assert_same(found[1], found[0], 2e-5 if dtype == torch.float32 else 2e-2)
 
 
-def test_three_axes_and_one():
+@pytest.mark.parametrize("way", OTHERS)
+def test_three_axes_and_one(way):
     for layer, size in (
         (LPSConv3d(2, 5, 5, 2, 2, num_levels=1, engine="bags"), (7, 6, 9)),
         (LPSConv1d(2, 5, 21, padding=10, engine="bags"), (40,)),
     ):
         x = torch.randn(9, 2, *size)
         expected = layer.to_conv()(x)
-        with rows(across=True):
+        with running(way):
             torch.testing.assert_close(layer(x), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_regions_without_cells_and_masks_without_regions():
+@pytest.mark.parametrize("module", [across_images, whole_images])
+def test_regions_without_cells_and_masks_without_regions(module):
     for mask in ([[0, 3, 1]], [[0, 0, 0]]):
         stencil = Stencil.from_mask(mask, num_regions=3)
         window = Window(stencil, False, (1, 1), (1, 1), ((0, 0), (1, 1)))
         x, weight = torch.randn(4, 2, 3, 5), torch.randn(6, 2, 3)
-        y = across_images.conv(x, weight, None, window)
-        with rows(across=False):
+        y = module.conv(x, weight, None, window)
+        with running("tiles"):
             torch.testing.assert_close(y, bags.conv(x, weight, None, window, 1))
-        grad = across_images.weight_grad(x, y, window)
+        grad = module.weight_grad(x, y, window)
         assert grad[:, :, stencil.counts == 0].count_nonzero() == 0
-        assert across_images.input_grad(y, weight, window, (3, 5)).isfinite().all()
+        assert module.input_grad(y, weight, window, (3, 5)).isfinite().all()
 
 
 def as_matrix(index, columns):
@@ -147,14 +159,14 @@ def stem(stride=4):
 
 @pytest.mark.parametrize("name", PASSES)
 def test_many_small_images_of_few_channels_are_run_so(name):
-    assert runs_across(name, stem(), Shapes(128, 3, 64, 1, (32, 32)))
-    assert not runs_across(name, stem(), Shapes(2, 3, 64, 1, (32, 32)))
-    assert not runs_across(name, stem(), Shapes(128, 16, 64, 1, (32, 32)))
-    assert not runs_across(name, stem(), Shapes(128, 3, 63, 3, (32, 32)))
-    assert not runs_across(name, stem(), Shapes(128, 3, 64, 1, (512, 512)))
+    assert cheapest_way(name, stem(), Shapes(128, 3, 64, 1, (32, 32))) == "across images"
+    assert cheapest_way(name, stem(), Shapes(2, 3, 64, 1, (32, 32))) != "across images"
+    assert cheapest_way(name, stem(), Shapes(128, 16, 64, 1, (32, 32))) != "across images"
+    assert cheapest_way(name, stem(), Shapes(128, 3, 63, 3, (32, 32))) != "across images"
+    assert cheapest_way(name, stem(), Shapes(128, 3, 64, 1, (512, 512))) != "across images"
 
 
-def test_no_index_is_large(monkeypatch):
+def test_no_index_across_images_is_large(monkeypatch):
     shapes = Shapes(128, 3, 64, 1, (32, 32))
     assert across_costs.suits(stem(), shapes)
     entries = len(adjoint_index(stem(), 3, (32, 32))[0])
@@ -165,3 +177,62 @@ def test_no_index_is_large(monkeypatch):
 def test_the_cost_counts_only_the_passes_that_are_made():
     costs = [bags_seconds(stem(), Shapes(128, 3, 64, 1, (32, 32), kind)) for kind in ("none", "parameters", "all")]
     assert costs[0] < costs[1] < costs[2]
+
+
+@given(case=layer_cases(padding_modes=("zeros",)))
+def test_pairs_are_the_cells_that_sites_meet_one_by_one(case):
+    window, size = case.layer().window, case.input_shape[-case.arguments["ndim"] :]
+    found = pairs(window, size)
+    assert count_pairs(window, size) == len(found.cells)
+    indptr, cells = window.stencil.bags(center=window.center)
+    expected = set()
+    for number, site in enumerate(itertools.product(*map(range, window.output_size(size)))):
+        for bag in range(window.num_bags):
+            for cell in cells[indptr[bag] : indptr[bag + 1]]:
+                offsets = np.unravel_index(cell, window.stencil.kernel_size)
+                place = [
+                    s * step - before + offset * dilation
+                    for s, step, (before, _), offset, dilation in zip(
+                        site, window.stride, window.padding, offsets, window.dilation, strict=True
+                    )
+                ]
+                if all(0 <= p < n for p, n in zip(place, size, strict=True)):
+                    expected.add((number, bag, int(np.ravel_multi_index(place, size))))
+    listed = list(zip(found.sites.tolist(), found.bags.tolist(), found.cells.tolist(), strict=True))
+    assert len(listed) == len(expected)
+    assert set(listed) == expected
+
+
+def window_of(kernel_size):
+    return LPSConv2d(1, 1, kernel_size, padding=kernel_size // 2).window
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_maps_that_are_small_beside_the_window_are_run_whole(name):
+    assert cheapest_way(name, window_of(9), Shapes(100, 64, 192, 1, (4, 4))) == "whole images"
+    assert cheapest_way(name, window_of(9), Shapes(1, 64, 64, 1, (224, 224))) == "tiles"
+    assert cheapest_way(name, window_of(9), Shapes(100, 64, 192, 2, (4, 4))) == "tiles"
+
+
+def test_neither_index_nor_mixed_map_of_an_image_is_large(monkeypatch):
+    window, shapes = window_of(9), Shapes(1, 64, 64, 1, (32, 32))
+    assert all(whole_costs.suits(name, window, shapes) for name in PASSES)
+    monkeypatch.setattr(whole_costs, "MOST_MIXED", 32 * 32 * 64 * window.num_bags - 1)
+    assert [name for name in PASSES if whole_costs.suits(name, window, shapes)] == ["forward", "weight_grad"]
+    monkeypatch.setattr(whole_costs, "MOST_ENTRIES", count_pairs(window, (32, 32)) - 1)
+    assert not any(whole_costs.suits(name, window, shapes) for name in PASSES)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (80, 70)])
+def test_groups_of_images_and_rows_of_sites_are_bounded_and_cover_all(size):
+    window, x = window_of(9), torch.randn(11, 20, *size)
+    count, number = torch.zeros(11, *size), 0
+    for (images, part), pooled in whole_images.pooled_rows(x, window):
+        count[images, part] += 1
+        number += 1
+        assert pooled.numel() <= whole_images.POOLED_ELEMENTS
+        assert pooled.shape == (count[images, part].numel(), window.num_bags, 20)
+    assert torch.equal(count, torch.ones_like(count))
+    images = whole_images.images_at_once(window, 20, size)
+    assert images == 1 or images * count_pairs(window, size) <= whole_images.GROUP_ENTRIES
+    assert number == (22 if images == 1 else -(-11 // images))

@@ -1,0 +1,78 @@
+"""What the bag engine is expected to take where it runs whole images without a border of zeros."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from lpsc_nd.pooling.pairs import count_pairs
+from lpsc_nd.pooling.rates import RATES, Rates
+from lpsc_nd.pooling.shapes import PassName, Shapes
+from lpsc_nd.pooling.whole_images import pooled_elements
+from lpsc_nd.pooling.window import Window
+
+MOST_ENTRIES = 2**20
+"""Entries of the largest gather index of an image: four MiB."""
+
+MOST_MIXED = 2**22
+"""Elements of the largest map of mixed values, which the input gradient needs whole: 16 MiB in float32."""
+
+
+def suits(name: PassName, window: Window, shapes: Shapes) -> bool:
+    """Tell whether a pass can run whole images: channels of one group, and neither index nor mixed map too large.
+
+    A traced graph, which may serve other sizes, does not ask; its operators do when they run.
+    """
+    if shapes.groups > 1 or window.num_bags == 0 or torch.compiler.is_compiling():
+        return False
+    if name == "input_grad" and pooled_elements(window, shapes.in_channels, shapes.size) > MOST_MIXED:
+        return False
+    return count_pairs(window, shapes.size) <= MOST_ENTRIES
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The passes of one image, in seconds.
+
+    Args:
+        window: bags that are summed.
+        shapes: channels and sizes.
+        rates: measured speeds.
+    """
+
+    window: Window
+    shapes: Shapes
+    rates: Rates = RATES
+
+    @property
+    def pool_and_mix(self) -> float:
+        """Forward, and the weight gradient, whose product is as long."""
+        copied = math.prod(self.shapes.size) * self.shapes.in_channels / self.rates.tabled
+        written = self._sites * self.shapes.out_channels / self.rates.passed
+        depth = self.window.num_bags * self.shapes.in_channels
+        mixed = self._product(depth, self.shapes.out_channels)
+        return self.rates.slack_whole * (copied + self._summed + mixed + written)
+
+    @property
+    def input_grad(self) -> float:
+        """Mixing at the sites, and a sum for each cell."""
+        copied = self._sites * self.shapes.out_channels / self.rates.tabled
+        written = math.prod(self.shapes.size) * self.shapes.in_channels / self.rates.passed
+        columns = self.window.num_bags * self.shapes.in_channels
+        mixed = self._product(self.shapes.out_channels, columns)
+        return self.rates.slack_whole * (copied + mixed + self._summed + written)
+
+    @property
+    def _sites(self) -> int:
+        return math.prod(self.window.output_size(self.shapes.size))
+
+    @property
+    def _summed(self) -> float:
+        row = self.rates.row + self.shapes.in_channels / self.rates.pooled_near
+        return count_pairs(self.window, self.shapes.size) * row
+
+    def _product(self, depth: int, columns: int) -> float:
+        rate = self.rates.product * min(1.0, columns / self.rates.vector)
+        return 2 * self._sites * (depth * columns + self.rates.product_overhead * min(depth, columns)) / rate
