@@ -1,13 +1,15 @@
-"""How much faster than the dense convolution a forward pass could be at the best: ``python -m benchmarks.bounds``.
+"""How much faster than the dense convolution a layer could be at the best: ``python -m benchmarks.bounds``.
 
 What a layer cannot do without is timed alone, each part at its best:
 
-- the product of pooled values and weights, on pooled values that are there already;
+- the product of pooled values and weights, once forward and three times with backward, on blocks of pooled values that
+  are there already and stay in cache;
 - the bag sums, by the operation that sums them, as many and as long, every row read from a table of 16 KiB, which stays
-  in the first-level cache;
+  in the first-level cache: once forward and twice with backward, whose two gradients share one pooling;
 - where the regions are written into a dense kernel, that product into memory that is there, and the convolution.
 
-Filling the table, doubling it, storing the output and Python are left out.
+Filling the table, doubling it, storing the output and Python are left out. Forward and backward are bounded where the
+bag engine runs both and the stride is 1.
 """
 
 from __future__ import annotations
@@ -22,16 +24,20 @@ from rich.console import Console
 from torch import Tensor
 
 from benchmarks.__main__ import RESULTS, print_rows
-from benchmarks.cases import CASES, TARGETS, Case
+from benchmarks.cases import CASES, TARGETS, Case, Quantity
 from benchmarks.machine import describe
-from benchmarks.references import Contender, conv_contender, floor_contenders, layouts
+from benchmarks.references import DERIVATIVES, Contender, conv_contender, layouts
 from benchmarks.rows import Row
 from benchmarks.runner import take_turns, thread_count
 from benchmarks.samples import Samples
 from lpsc_nd._files import write_csv
 from lpsc_nd.pooling.constants import bag_taps
 from lpsc_nd.pooling.plan import plan
+from lpsc_nd.pooling.product import product
 from lpsc_nd.pooling.transposed import sum_bags
+
+BLOCK_ELEMENTS = 2**18
+"""Elements of a block of pooled values: one MiB."""
 
 HOT_BYTES = 2**14
 """Table from which bag sums are as fast as they get."""
@@ -41,51 +47,70 @@ Sums = tuple[Tensor, Tensor]
 
 
 def bound_contenders(case: Case) -> list[Contender]:
-    """Build the dense convolution and the parts that a forward pass of the layer needs."""
+    """Build the dense convolution and the parts that a pass of the layer needs."""
     layer = case.layer()
     x = torch.randn(case.input_shape)
     dense = [conv_contender("dense", layer.to_conv(), x, layout) for layout in layouts(case)]
     if layer.explain(case.input_shape, "none").engine == "expand":
         return [*dense, _part("kernel", _write_kernel(case))]
-    sums = _part("bag sums", _hot_sums(case))
-    products = [part for part in floor_contenders(case) if part.operator == "product"] if case.groups == 1 else []
-    return [*dense, sums, *products]
+    sums = _part("bag sums", _hot_sums(case), times=2)
+    return [*dense, sums] if case.groups > 1 else [*dense, sums, _part("product", _hot_product(case), times=3)]
 
 
-def row(case: Case, samples: Samples) -> Row:
-    """Write a case's parts in milliseconds, and how many times dense it could be beside the target."""
-    times = {name: _milliseconds(samples, name) for name in ("dense", "kernel", "bag sums", "product")}
-    needed = [times["dense"] if times["kernel"] else None, times["kernel"], times["bag sums"], times["product"]]
-    least = sum(part for part in needed if part)
-    target = next((str(t) for t in case.targets if t.quantity == "x dense, forward"), "–")
+def bounds_backward(case: Case) -> bool:
+    """Tell whether forward and backward consist of the parts that are timed."""
+    engines = {case.layer().explain(case.input_shape, kind).engine for kind in DERIVATIVES.values()}
+    return case.groups == case.stride == 1 and engines == {"bags"} and case.in_channels == case.out_channels
+
+
+def row(case: Case, forward: Samples, training: Samples | None = None) -> Row:
+    """Write a case's parts in milliseconds, and how many times dense it could be, forward and with backward."""
+    times = {name: _milliseconds(forward, name) for name in ("dense", "kernel", "bag sums", "product")}
     written = {f"{name} ms": "–" if value is None else f"{value:.3g}" for name, value in times.items()}
     return {
         "case": case.title,
         **written,
-        "x dense at the best": f"{(times['dense'] or 0.0) / least:.2f}",
-        "target": target,
+        "best (fwd)": f"{_best_ratio(forward):.2f}",
+        "target (fwd)": _target(case, "x dense, forward"),
+        "best (fwd+bwd)": "–" if training is None else f"{_best_ratio(training):.2f}",
+        "target (fwd+bwd)": _target(case, "x dense, forward + backward"),
     }
+
+
+def measure(case: Case, seconds: float) -> Row:
+    """Time the parts of a case, for at least so many seconds."""
+    parts = bound_contenders(case)
+    forward = take_turns(case, parts, "forward", 1, seconds)
+    if not bounds_backward(case):
+        return row(case, forward)
+    with torch.enable_grad():
+        return row(case, forward, take_turns(case, parts, "forward + backward", 1, seconds))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the bounds of cases; print them, and write ``bounds.csv`` unless cases are named."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bounds", description=__doc__)
     parser.add_argument("--case", nargs="+", choices=CASES, metavar="NAME", help="these cases alone")
-    parser.add_argument("--seconds", type=float, default=4.0, help="time for a case (default: 4)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="time for a pass (default: 4)")
     options = parser.parse_args(arguments)
     cases = [CASES[name] for name in options.case] if options.case else list(TARGETS)
     rows = []
     with thread_count(1), torch.no_grad():
         for case in cases:
-            rows.append(row(case, take_turns(case, bound_contenders(case), "forward", 1, options.seconds)))
-    print_rows(Console(), "What a forward pass cannot do without, one thread", rows)
+            rows.append(measure(case, options.seconds))
+    print_rows(Console(), "What a layer cannot do without, one thread", rows)
     if not options.case:
         write_csv(RESULTS / describe(1).slug / "bounds.csv", rows)
     return 0
 
 
-def _part(operator: str, run: Callable[[], Tensor]) -> Contender:
-    return Contender(operator, "default", run, run)
+def _part(operator: str, run: Callable[[], Tensor], times: int = 1) -> Contender:
+    """Make a contender that runs once forward, and so many times with backward."""
+
+    def training() -> object:
+        return [run() for _ in range(times)]
+
+    return Contender(operator, "default", run, training)
 
 
 def _hot_sums(case: Case) -> Callable[[], Tensor]:
@@ -106,6 +131,21 @@ def _hot_sums(case: Case) -> Callable[[], Tensor]:
     return run
 
 
+def _hot_product(case: Case) -> Callable[[], Tensor]:
+    """Multiply as many pooled values as the layer does, block by block, the block staying in cache."""
+    window = case.layer().window
+    sites = case.input_shape[0] * math.prod(window.output_size(case.input_shape[2:]))
+    depth = window.num_bags * case.in_channels
+    blocks = max(1, round(sites * depth / BLOCK_ELEMENTS))
+    block, weight = torch.randn(-(-sites // blocks), depth), torch.randn(case.out_channels, depth)
+
+    def run() -> Tensor:
+        with torch.no_grad():
+            return [product(block, weight) for _ in range(blocks)][-1]
+
+    return run
+
+
 def _write_kernel(case: Case) -> Callable[[], Tensor]:
     """Write the dense kernel by one product, into memory that is there already."""
     layer = case.layer()
@@ -113,6 +153,17 @@ def _write_kernel(case: Case) -> Callable[[], Tensor]:
     weights = torch.randn(layer.weight.shape[0] * layer.weight.shape[1], taps.shape[0])
     kernel = torch.empty(weights.shape[0], math.prod(layer.kernel_size))
     return lambda: torch.mm(weights, taps, out=kernel)
+
+
+def _best_ratio(samples: Samples) -> float:
+    """Return the dense time over that of what is needed; where the kernel is written, the convolution is as well."""
+    kernel, dense = _milliseconds(samples, "kernel"), _milliseconds(samples, "dense") or 0.0
+    needed = [kernel, _milliseconds(samples, "bag sums"), _milliseconds(samples, "product"), dense if kernel else None]
+    return dense / sum(part for part in needed if part)
+
+
+def _target(case: Case, quantity: Quantity) -> str:
+    return next((str(target) for target in case.targets if target.quantity == quantity), "–")
 
 
 def _milliseconds(samples: Samples, operator: str) -> float | None:

@@ -22,7 +22,7 @@ from benchmarks.references import FORMATS
 from benchmarks.rows import Row
 from benchmarks.runner import no_collection, settle_allocator, thread_count
 from lpsc_nd._files import write_csv
-from lpsc_nd.pooling import across_images, bags, mixing
+from lpsc_nd.pooling import across_images, bags, mixing, whole_images
 
 Stopwatch = defaultdict[str, float]
 
@@ -32,6 +32,8 @@ PARTS: tuple[tuple[str, Any, str], ...] = (
     ("bag sums", bags, "sum_bags"),
     ("product", mixing, "product"),
     ("store", mixing.Mixing, "store"),
+    ("table", whole_images, "fill_table"),
+    ("bag sums", whole_images, "sum_bags"),
     ("table", across_images, "fill"),
     ("doublings", across_images, "double"),
     ("bag sums", across_images, "sum_bags"),

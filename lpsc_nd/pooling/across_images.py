@@ -32,10 +32,15 @@ GROUP_ELEMENTS = 2**20
 """Elements of a group's pooled matrix: four MiB in float32."""
 
 
+TABLE_ELEMENTS = 2**21
+"""Elements of a group's table of padded cells, each doubling of which adds as many."""
+
+
 def images_at_once(window: Window, in_channels: int, size: tuple[int, ...]) -> int:
     """Return how many images can stand in a row, so that the pooled matrix of all their sites stays in cache."""
     pooled = window.num_bags * in_channels * math.prod(window.output_size(size))
-    return min(MOST_IMAGES, GROUP_ELEMENTS // max(1, pooled))
+    tabled = in_channels * math.prod(window.padded_size(size))
+    return min(MOST_IMAGES, GROUP_ELEMENTS // max(1, pooled), TABLE_ELEMENTS // max(1, tabled))
 
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor:

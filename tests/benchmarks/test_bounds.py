@@ -42,13 +42,47 @@ def test_the_kernel_that_is_written_has_the_layer_s_size():
 
 def test_the_ratio_is_dense_over_what_is_needed():
     times = {"dense, default": [8e-3], "bag sums, default": [1e-3], "product, default": [3e-3]}
-    assert row(CASES["conv2d-9x9-16"], Samples(times))["x dense at the best"] == "2.00"
+    assert row(CASES["conv2d-9x9-16"], Samples(times))["best (fwd)"] == "2.00"
     assert row(CASES["conv2d-5x5-3"], Samples({"dense, default": [8e-3], "kernel, default": [2e-3]}))[
-        "x dense at the best"
+        "best (fwd)"
     ] == "0.80"  # fmt: skip
 
 
-def test_the_command_prints_the_bounds(capsys):
+def test_with_backward_there_are_two_sums_and_three_products(monkeypatch):
+    case, calls = CASES["conv2d-9x9-16"], []
+    monkeypatch.setattr(bounds, "sum_bags", lambda table, *_: calls.append("sum") or table)
+    monkeypatch.setattr(bounds, "product", lambda block, weight: calls.append("product") or block)
+    parts = {part.operator: part for part in bound_contenders(case)}
+    once = {}
+    for name in ("bag sums", "product"):
+        calls.clear()
+        parts[name].forward()
+        once[name] = len(calls)
+        parts[name].training()
+        assert len(calls) == once[name] * (1 + {"bag sums": 2, "product": 3}[name])
+    times = {"dense, default": [24e-3], "bag sums, default": [2e-3], "product, default": [6e-3]}
+    written = row(case, Samples(times), Samples({**times, "dense, default": [40e-3]}))
+    assert written["best (fwd+bwd)"] == "5.00"
+
+
+def test_the_product_has_as_many_values_as_the_layer(monkeypatch):
+    case, shapes = CASES["conv2d-9x9-64"], []
+    monkeypatch.setattr(bounds, "product", lambda block, weight: shapes.append(block.shape) or block)
+    bounds._hot_product(case)()
+    depth = case.layer().window.num_bags * case.in_channels
+    assert all(columns == depth and rows * columns <= 1.1 * bounds.BLOCK_ELEMENTS for rows, columns in shapes)
+    assert sum(rows for rows, _ in shapes) == pytest.approx(8 * 32 * 32, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "both"), [("conv2d-9x9-16", True), ("conv2d-5x5-3", False), ("depthwise2d-9x9-64", False)]
+)
+def test_backward_is_bounded_where_the_bag_engine_runs_both(name, both):
+    assert bounds.bounds_backward(CASES[name]) is both
+
+
+def test_the_command_prints_the_bounds(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     with torch.inference_mode():
         assert main(["--case", "smoke", "--seconds", "0.1"]) == 0
     assert "product" in capsys.readouterr().out

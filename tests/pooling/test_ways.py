@@ -236,3 +236,10 @@ def test_groups_of_images_and_rows_of_sites_are_bounded_and_cover_all(size):
     images = whole_images.images_at_once(window, 20, size)
     assert images == 1 or images * count_pairs(window, size) <= whole_images.GROUP_ENTRIES
     assert number == (22 if images == 1 else -(-11 // images))
+
+
+def test_a_row_across_images_has_a_bounded_table():
+    patches = LPSConv2d(3, 64, 31, 32, 15, num_levels=3).window
+    images = across_images.images_at_once(patches, 3, (224, 224))
+    assert 1 < images < across_images.MOST_IMAGES
+    assert images * 3 * math.prod(patches.padded_size((224, 224))) <= across_images.TABLE_ELEMENTS
