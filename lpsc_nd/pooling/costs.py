@@ -39,8 +39,7 @@ def dense_seconds(window: Window, kernel_size: tuple[int, ...], shapes: Shapes, 
     """
     sites = _count(shapes.batch, window.output_size(shapes.size))
     weights = shapes.out_channels * shapes.in_channels // shapes.groups * math.prod(kernel_size)
-    wide = kernel_size[-1] > rates.widest_fast
-    full_rate, full = (rates.dense_wide, rates.full_wide_channels) if wide else (rates.dense, rates.vector)
+    full_rate, full = _dense_rate(kernel_size, shapes, rates)
     passed = _count(shapes.batch, shapes.size) * shapes.in_channels + sites * shapes.out_channels
     seconds = 0.0
     for name in shapes.passes:
@@ -151,6 +150,19 @@ def _backward(window: Window, shapes: Shapes, rates: Rates) -> Pass:
 def _together(backward: Pass) -> float:
     columns = backward.window.num_bags * backward.in_channels  # of the weight gradient's product
     return backward.pool_and_mix + backward.rates.slack * backward.mix(backward.sites, columns)
+
+
+def _dense_rate(kernel_size: tuple[int, ...], shapes: Shapes, rates: Rates) -> tuple[float, int]:
+    """Return the rate of PyTorch's convolution, and the channels to be written from which it is reached.
+
+    One small image and a kernel of at most 3 cells do not go to oneDNN but to PyTorch's own code, slow in volumes.
+    """
+    small = shapes.batch == 1 and shapes.in_channels * math.prod(shapes.size[:2]) <= rates.largest_own
+    if small and max(kernel_size[-2:]) <= rates.widest_own:
+        return (rates.dense_own_volume if len(kernel_size) > 2 else rates.dense_own), rates.vector
+    if kernel_size[-1] > rates.widest_fast:
+        return rates.dense_wide, rates.full_wide_channels
+    return rates.dense, rates.vector
 
 
 def _count(batch: int, size: Sequence[int]) -> int:

@@ -17,13 +17,17 @@ class Rates:
         dense_wide: the same where the kernel is wider than ``widest_fast`` cells on the last axis.
         widest_fast: widest kernel that PyTorch's fast convolution takes.
         full_wide_channels: output channels from which ``dense_wide`` is reached.
+        dense_own: floating-point operations of PyTorch's own convolution, without oneDNN, in planes and lines.
+        dense_own_volume: the same in volumes.
+        widest_own: widest kernel, on the last two axes, that one small image is convolved with so.
+        largest_own: elements, counted on the first two axes alone, of the largest small image.
         expansion: weights written into the dense kernel.
         passed: values read from the input or written to the output.
         product: floating-point operations of a pooled tile times the weights.
         product_overhead: rows of a product that cost as much as its fixed part.
         tabled: values copied into the padded table.
         pooled: values summed into bags.
-        pooled_near: the same beside ``row`` for each row, where a site reads every cell by itself.
+        pooled_near: the same where a site reads every cell by itself, each row taking at least ``row``.
         pooled_far: the same where every cell has a row for each bag.
         transposed: values whose images are brought innermost or outermost.
         row: seconds that a row of a bag takes beside its values.
@@ -39,13 +43,17 @@ class Rates:
     dense_wide: float = 1.1e11
     widest_fast: int = 14
     full_wide_channels: int = 48
+    dense_own: float = 7.0e10
+    dense_own_volume: float = 2.5e10
+    widest_own: int = 3
+    largest_own: int = 20480
     expansion: float = 3.0e8
     passed: float = 2.5e9
     product: float = 1.8e11
     product_overhead: int = 32
     tabled: float = 1.3e9
     pooled: float = 1.8e10
-    pooled_near: float = 3.2e10
+    pooled_near: float = 2.2e10
     pooled_far: float = 7.0e9
     transposed: float = 1.7e9
     row: float = 0.9e-9

@@ -13,8 +13,8 @@ from lpsc_nd.pooling.shapes import PassName, Shapes
 from lpsc_nd.pooling.whole_images import pooled_elements
 from lpsc_nd.pooling.window import Window
 
-MOST_ENTRIES = 2**20
-"""Entries of the largest gather index of an image: four MiB."""
+MOST_ENTRIES = 2**21
+"""Entries of the largest gather index of an image: eight MiB."""
 
 MOST_MIXED = 2**22
 """Elements of the largest map of mixed values, which the input gradient needs whole: 16 MiB in float32."""
@@ -70,7 +70,7 @@ class Whole:
 
     @property
     def _summed(self) -> float:
-        row = self.rates.row + self.shapes.in_channels / self.rates.pooled_near
+        row = max(self.rates.row, self.shapes.in_channels / self.rates.pooled_near)
         return count_pairs(self.window, self.shapes.size) * row
 
     def _product(self, depth: int, columns: int) -> float:

@@ -68,6 +68,13 @@ def test_an_input_s_gradient_decides_the_engine_of_a_stem(monkeypatch):
     assert len(set(ran)) == 2
 
 
+def test_one_small_volume_is_dear_to_convolve_with_three_cells():
+    window = LPSConv3d(16, 16, 3, padding=1, num_levels=1, num_directions=(2, 4)).window
+    one, two = (expand_seconds(window, Shapes(batch, 16, 16, 1, (20, 20, 20))) for batch in (1, 2))
+    assert one > two  # PyTorch's own code runs the one, oneDNN the two
+    assert expand_seconds(window, Shapes(1, 16, 16, 1, (40, 40, 40))) < 8 * one / 2
+
+
 def problem(**changes):
     arguments = {
         "window": LPSConv2d(1, 1, 9, padding=4).window, "batch": 1, "in_channels": 64, "out_channels": 64,
