@@ -121,7 +121,9 @@ def _ways(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> dict[
         ways["across images"] = across.input_grad if name == "input_grad" else across.pool_and_mix
     if whole_costs.suits(name, window, shapes):
         whole = Whole(window, shapes, rates)
-        ways["whole images"] = shapes.batch * (whole.input_grad if name == "input_grad" else whole.pool_and_mix)
+        ways["whole images"] = shapes.batch * {
+            "forward": whole.forward, "weight_grad": whole.weight_grad, "input_grad": whole.input_grad
+        }[name]  # fmt: skip
     return ways
 
 

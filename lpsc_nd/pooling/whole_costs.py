@@ -19,6 +19,9 @@ MOST_ENTRIES = 2**21
 MOST_MIXED = 2**22
 """Elements of the largest map of mixed values, which the input gradient needs whole: 16 MiB in float32."""
 
+FULL_DEPTH = 64
+"""Pooled values of a site from which the weight gradient's product is as fast as the others."""
+
 
 def suits(name: PassName, window: Window, shapes: Shapes) -> bool:
     """Tell whether a pass can run whole images: channels of one group, and neither index nor mixed map too large.
@@ -47,22 +50,32 @@ class Whole:
     rates: Rates = RATES
 
     @property
-    def pool_and_mix(self) -> float:
-        """Forward, and the weight gradient, whose product is as long."""
-        copied = math.prod(self.shapes.size) * self.shapes.in_channels / self.rates.tabled
+    def weight_grad(self) -> float:
+        """As long as forward, but for the product, which is slow where it has few columns."""
+        return self.forward + self._mixed * max(0.0, FULL_DEPTH / self._depth - 1)
+
+    @property
+    def forward(self) -> float:
+        """Copying the input, summing its bags, and the product."""
+        copied = math.prod(self.shapes.size) * max(self.shapes.in_channels, self.rates.vector) / self.rates.tabled
         written = self._sites * self.shapes.out_channels / self.rates.passed
-        depth = self.window.num_bags * self.shapes.in_channels
-        mixed = self._product(depth, self.shapes.out_channels)
-        return self.rates.slack_whole * (copied + self._summed + mixed + written)
+        return self.rates.slack_whole * (copied + self._summed + self._mixed + written)
 
     @property
     def input_grad(self) -> float:
         """Mixing at the sites, and a sum for each cell."""
-        copied = self._sites * self.shapes.out_channels / self.rates.tabled
+        copied = self._sites * max(self.shapes.out_channels, self.rates.vector) / self.rates.tabled
         written = math.prod(self.shapes.size) * self.shapes.in_channels / self.rates.passed
-        columns = self.window.num_bags * self.shapes.in_channels
-        mixed = self._product(self.shapes.out_channels, columns)
+        mixed = self._product(self.shapes.out_channels, self._depth)
         return self.rates.slack_whole * (copied + mixed + self._summed + written)
+
+    @property
+    def _depth(self) -> int:
+        return self.window.num_bags * self.shapes.in_channels
+
+    @property
+    def _mixed(self) -> float:
+        return self._product(self._depth, self.shapes.out_channels)
 
     @property
     def _sites(self) -> int:

@@ -103,7 +103,7 @@ def rows(x: Tensor, dtype: torch.dtype) -> Iterator[Tensor]:
     """Lend (images, C, *size) as (images * cells, C) in ``dtype``: x itself if it lies so, else a copy."""
     sites = by_site(x)
     if sites.is_contiguous() and x.dtype == dtype:
-        yield sites.flatten(0, -2)
+        yield sites.reshape(-1).view(-1, x.shape[1])  # one channel may have any stride, which embedding_bag minds
         return
     with scratch(tuple(sites.shape), dtype, x.device) as table:
         fill_table(table, x, (0,) * (x.ndim - 2), (1,) * (x.ndim - 2))
