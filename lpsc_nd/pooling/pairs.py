@@ -31,23 +31,30 @@ class Pairs:
     cells: IntArray
 
 
-@lru_cache(maxsize=16)
-def pairs(window: Window, size: tuple[int, ...]) -> Pairs:
-    """List the pairs of a window on an image of ``size``, bag by bag; cells in the padding are left out."""
+def pairs(window: Window, size: tuple[int, ...], rows: slice = slice(None)) -> Pairs:
+    """List the pairs of a window on an image of ``size``, bag by bag; cells in the padding are left out.
+
+    Args:
+        window: how the stencil slides.
+        size: input size per axis.
+        rows: which sites of the first axis are listed, counted from the first of them; by default all.
+    """
     indptr, cells = window.stencil.bags(center=window.center)
-    sites = window.output_size(size)
+    ranges = [range(n) for n in window.output_size(size)]
+    ranges[0] = ranges[0][rows]
     bags = np.repeat(np.arange(window.num_bags), np.diff(indptr))
     coordinates = np.unravel_index(cells, window.stencil.kernel_size)
-    found = np.zeros((len(cells), *(1,) * window.ndim), dtype=np.int64)
+    found = np.zeros((len(cells), *(1,) * window.ndim), dtype=np.int32)
     inside = np.ones(found.shape, dtype=bool)
     for axis, n in enumerate(size):
-        places = np.arange(sites[axis]) * window.stride[axis] - window.padding[axis][0]
+        places = np.asarray(ranges[axis], dtype=np.int32) * window.stride[axis] - window.padding[axis][0]
         places = coordinates[axis][:, None] * window.dilation[axis] + places  # (cells, sites of the axis)
-        places = places.reshape(len(cells), *(sites[axis] if other == axis else 1 for other in range(window.ndim)))
-        found = found * n + places
+        shape = (len(ranges[axis]) if other == axis else 1 for other in range(window.ndim))
+        places = places.reshape(len(cells), *shape).astype(np.int32)
+        found = found * np.int32(n) + places
         inside = inside & (places >= 0) & (places < n)
     entry, *site = np.nonzero(inside)
-    return Pairs(np.ravel_multi_index(site, sites), bags[entry], found[inside])
+    return Pairs(np.ravel_multi_index(site, tuple(map(len, ranges))), bags[entry], found[inside].astype(np.int64))
 
 
 @lru_cache(maxsize=256)

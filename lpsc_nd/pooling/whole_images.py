@@ -110,13 +110,12 @@ def rows(x: Tensor, dtype: torch.dtype) -> Iterator[Tensor]:
         yield table.flatten(0, -2)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def bag_index(window: Window, size: tuple[int, ...], images: int, start: int, stop: int) -> Index:
     """Return what the bags (images, sites of the rows from start to stop, bags) read of a table (images, *size)."""
-    found, row = pairs(window, size), math.prod(window.output_size(size)[1:])
-    wanted = (found.sites >= start * row) & (found.sites < stop * row)
-    bags = (found.sites[wanted] - start * row) * window.num_bags + found.bags[wanted]
-    return gather(bags, found.cells[wanted], (stop - start) * row * window.num_bags, images, math.prod(size))
+    found, row = pairs(window, size, slice(start, stop)), math.prod(window.output_size(size)[1:])
+    bags = found.sites * window.num_bags + found.bags
+    return gather(bags, found.cells, (stop - start) * row * window.num_bags, images, math.prod(size))
 
 
 @lru_cache(maxsize=16)
