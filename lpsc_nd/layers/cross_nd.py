@@ -19,7 +19,7 @@ from lpsc_nd.pooling.expand import dense
 from lpsc_nd.pooling.inputs import check_rank
 from lpsc_nd.pooling.padding import PADDING_MODES, PaddingMode, padding_amounts
 from lpsc_nd.pooling.padding import pad as pad_with_mode
-from lpsc_nd.pooling.shapes import Shapes
+from lpsc_nd.pooling.shapes import Shapes, derivatives_of
 from lpsc_nd.pooling.window import Padding
 
 
@@ -158,7 +158,8 @@ class CrossConvNd(nn.Module):
         if x.shape[-self.ndim - 1] != self.in_channels or x.numel() == 0:
             return False
         batch = x.shape[0] if x.ndim == self.ndim + 2 else 1
-        shapes = Shapes(batch, self.in_channels, self.out_channels, 1, tuple(x.shape[-self.ndim :]))
+        size = tuple(x.shape[-self.ndim :])
+        shapes = Shapes(batch, self.in_channels, self.out_channels, 1, size, derivatives_of(x))
         return joins(lpsc.window, self.conv_kernel_size, shapes, lpsc.out_channels)
 
     def _join(self, x: Tensor) -> Tensor:

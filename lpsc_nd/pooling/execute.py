@@ -18,7 +18,7 @@ from lpsc_nd.pooling.kept import kernel_of
 from lpsc_nd.pooling.layout import memory_format
 from lpsc_nd.pooling.padding import PaddingMode, pad
 from lpsc_nd.pooling.plain import is_plain
-from lpsc_nd.pooling.shapes import Derivatives
+from lpsc_nd.pooling.shapes import Derivatives, derivatives_of
 from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.trim import trimmed
 from lpsc_nd.pooling.window import Window
@@ -49,7 +49,7 @@ def conv(
     if autocast and x.dtype != torch.float64:
         batched = batched.to(torch.get_autocast_dtype(x.device.type))
     decide = _decided if torch.compiler.is_compiling() else _decided_before
-    sizes, kind = (batched.shape, weight.shape[0], groups), (reduction, x.device.type, _derivatives(x))
+    sizes, kind = (batched.shape, weight.shape[0], groups), (reduction, x.device.type, derivatives_of(x))
     shorter, name = decide(window, *sizes, *kind, engine)
     if shorter is not None:  # the counts of all cells are divided by before they are forgotten
         weight, reduction = _divided(weight, window.stencil, reduction, compute_dtype(batched.dtype)), "sum"
@@ -115,12 +115,6 @@ def _decided(
         met = trimmed(window, shape[2:])
     problem = Problem(met, shape[0], shape[1], out_channels, tuple(shape[2:]), groups, reduction, device, derivatives)
     return None if met == window else met, fitting_engine(problem, engine)
-
-
-def _derivatives(x: Tensor) -> Derivatives:
-    if not torch.is_grad_enabled():
-        return "none"
-    return "all" if x.requires_grad else "parameters"
 
 
 _decided_before = lru_cache(maxsize=256)(_decided)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import torch
+from torch import Tensor
+
 PassName = Literal["forward", "weight_grad", "input_grad"]
 PASSES: tuple[PassName, ...] = get_args(PassName)
 
@@ -52,3 +55,10 @@ class Shapes:
         if not self.has_few_channels:
             return PASSES
         return PASSES[: DERIVATIVES.index(self.derivatives) + 1]
+
+
+def derivatives_of(x: Tensor) -> Derivatives:
+    """Tell for what a call on this input will have gradients."""
+    if not torch.is_grad_enabled():
+        return "none"
+    return "all" if x.requires_grad else "parameters"

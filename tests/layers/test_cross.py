@@ -291,3 +291,9 @@ def test_joining_is_a_matter_of_cost():
     assert layer._joins(torch.empty(100, 16, 32, 32))  # half the filters cost the bag engine nearly as much as all
     wide = CrossConv2d(64, 64, 31, padding=15, num_levels=3, num_directions=8)
     assert not wide._joins(torch.empty(1, 64, 56, 56))
+
+
+def test_a_first_layer_joins_where_no_gradient_of_its_input_is_wanted():
+    layer, x = CrossConv2d(3, 16, 5, padding=2, num_directions=6, growth=3.0), torch.empty(100, 3, 32, 32)
+    assert layer._joins(x)
+    assert not layer._joins(x.requires_grad_())
