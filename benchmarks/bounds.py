@@ -126,7 +126,10 @@ def _hot_sums(case: Case) -> Callable[[], Tensor]:
         tiles.append(hot[id(step.indices)])
 
     def run() -> Tensor:
-        return [sum_bags(table, *tile) for tile in tiles][-1][:0]
+        sums = table
+        for tile in tiles:  # one result at a time, so that its memory is used again
+            sums = sum_bags(table, *tile)
+        return sums[:0]
 
     return run
 
@@ -141,7 +144,10 @@ def _hot_product(case: Case) -> Callable[[], Tensor]:
 
     def run() -> Tensor:
         with torch.no_grad():
-            return [product(block, weight) for _ in range(blocks)][-1]
+            mixed = block
+            for _ in range(blocks):
+                mixed = product(block, weight)
+            return mixed
 
     return run
 
