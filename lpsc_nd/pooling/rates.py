@@ -59,7 +59,7 @@ class Rates:
     row: float = 0.9e-9
     vector: int = 16
     image: float = 2.0e-5
-    call: float = 1.5e-4
+    call: float = 2.2e-4
     slack: float = 1.2
     slack_whole: float = 1.1
 
