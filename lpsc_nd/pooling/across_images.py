@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import starmap
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ from lpsc_nd.pooling.across_index import adjoint_index, bag_index, fewest_rows
 from lpsc_nd.pooling.layout import by_site, empty_sites, memory_format
 from lpsc_nd.pooling.product import product
 from lpsc_nd.pooling.scratch import scratch
+from lpsc_nd.pooling.slabs import shares
 from lpsc_nd.pooling.table import compute_dtype, double
 from lpsc_nd.pooling.transposed import sum_bags
 from lpsc_nd.pooling.window import Window
@@ -76,8 +78,7 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, input_size: tuple[int
 def groups(x: Tensor, window: Window) -> Iterator[slice]:
     """Share the images of an input out to groups, evenly."""
     number = -(-len(x) // max(1, images_at_once(window, x.shape[1], tuple(x.shape[2:]))))
-    for group in range(number):
-        yield slice(len(x) * group // number, len(x) * (group + 1) // number)
+    return starmap(slice, shares(len(x), number))
 
 
 def pooled_sites(x: Tensor, window: Window) -> Tensor:

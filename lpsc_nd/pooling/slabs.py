@@ -73,10 +73,10 @@ def slabs(window: Window, batch: int, padded: tuple[int, ...], sites: tuple[int,
     cut = cuts(window, padded, sites, cells)
     if max(cut.parts) == 1:
         origin = (0,) * window.ndim
-        for start, stop in _shares(batch, -(-batch // max(1, cells // math.prod(padded)))):
+        for start, stop in shares(batch, -(-batch // max(1, cells // math.prod(padded)))):
             yield Slab(Grid(stop - start, sites, padded, window.stride), (start, *origin), origin)
         return
-    ranges = [list(_shares(n, p)) for n, p in zip(sites, cut.parts, strict=True)]
+    ranges = [list(shares(n, p)) for n, p in zip(sites, cut.parts, strict=True)]
     for image, box in itertools.product(range(batch), list(itertools.product(*ranges))):
         corner, counts = tuple(start for start, _ in box), tuple(stop - start for start, stop in box)
         table = tuple(_spanned(window, axis, count) for axis, count in enumerate(counts))
@@ -115,7 +115,7 @@ def _spanned(window: Window, axis: int, sites: int) -> int:
     return (sites - 1) * window.stride[axis] + window.extent[axis]
 
 
-def _shares(total: int, parts: int) -> Iterator[tuple[int, int]]:
+def shares(total: int, parts: int) -> Iterator[tuple[int, int]]:
     """Cut 0..total into parts, equal but for one."""
     for part in range(parts):
         yield total * part // parts, total * (part + 1) // parts

@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from itertools import starmap
 
 import torch
 from torch import Tensor
@@ -21,6 +22,7 @@ from lpsc_nd.pooling.mixing import Mixing
 from lpsc_nd.pooling.pairs import Index, count_pairs, gather, pairs
 from lpsc_nd.pooling.product import product
 from lpsc_nd.pooling.scratch import scratch
+from lpsc_nd.pooling.slabs import shares
 from lpsc_nd.pooling.table import compute_dtype, fill_table
 from lpsc_nd.pooling.transposed import sum_bags
 from lpsc_nd.pooling.window import Window
@@ -82,20 +84,14 @@ def pooled_rows(x: Tensor, window: Window) -> Iterator[tuple[tuple[slice, slice]
     parts = min(height, -(-pooled_elements(window, channels, size) // max(1, POOLED_ELEMENTS)))
     for images in groups(len(x), window, channels, size):
         with rows(x[images], compute_dtype(x.dtype)) as table:
-            for part in shares(height, max(1, parts)):
+            for part in starmap(slice, shares(height, max(1, parts))):
                 index = bag_index(window, size, images.stop - images.start, part.start, part.stop)
                 yield (images, part), sum_bags(table, *index).view(-1, window.num_bags, channels)
 
 
 def groups(batch: int, window: Window, channels: int, size: tuple[int, ...]) -> Iterator[slice]:
     """Share the images of a batch out to groups."""
-    return shares(batch, -(-batch // images_at_once(window, channels, size)))
-
-
-def shares(total: int, parts: int) -> Iterator[slice]:
-    """Cut 0..total into parts, equal but for one."""
-    for part in range(parts):
-        yield slice(total * part // parts, total * (part + 1) // parts)
+    return starmap(slice, shares(batch, -(-batch // images_at_once(window, channels, size))))
 
 
 @contextmanager
