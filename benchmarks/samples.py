@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
@@ -67,7 +68,7 @@ def interleave(
     at_least: int = 5,
     clock: Clock = perf_counter,
 ) -> dict[str, list[float]]:
-    """Time everything in turns: a repetition has every contender once, each repetition starting with the next one.
+    """Time everything in turns: a repetition has every contender once, in an order of :func:`balanced_orders`.
 
     Args:
         calls: what to time.
@@ -81,13 +82,27 @@ def interleave(
     """
     names = list(calls)
     times: dict[str, list[float]] = {name: [] for name in names}
-    begin, repetition = clock(), 0
-    while repetition < at_least or clock() - begin < seconds:
-        first = repetition % len(names)
-        for name in names[first:] + names[:first]:
+    begin = clock()
+    for repetitions, order in enumerate(itertools.cycle(balanced_orders(len(names))), start=1):
+        for name in (names[place] for place in order):
             times[name].append(time_calls(calls[name], calls_per_sample.get(name, 1), clock))
-        repetition += 1
+        if repetitions >= at_least and clock() - begin >= seconds:
+            break
     return times
+
+
+def balanced_orders(number: int) -> list[list[int]]:
+    """Return orders of 0 to number - 1 in which each comes first equally often, and after each other one equally often.
+
+    What ran before decides what is in the caches: an operator is faster after one that computes the same. These are the
+    Latin squares of Williams (1949), one for an even number, one and its mirror image for an odd one.
+
+    >>> balanced_orders(4)
+    [[0, 1, 3, 2], [1, 2, 0, 3], [2, 3, 1, 0], [3, 0, 2, 1]]
+    """
+    zigzag = [(place + 1) // 2 if place % 2 else -(place // 2) for place in range(number)]
+    square = [[(step + start) % number for step in zigzag] for start in range(number)]
+    return square if number % 2 == 0 else square + [order[::-1] for order in square]
 
 
 def time_calls(call: Callable[[], object], number: int = 1, clock: Clock = perf_counter) -> float:

@@ -27,6 +27,7 @@ from lpsc_nd.layers.whole_state import WholeStateModule
 from lpsc_nd.pooling import execute
 from lpsc_nd.pooling.dispatch import Engine, Problem, check_engine, choose
 from lpsc_nd.pooling.padding import PaddingMode
+from lpsc_nd.pooling.repeated import LastCall
 from lpsc_nd.pooling.shapes import DERIVATIVES, Derivatives
 
 
@@ -138,6 +139,7 @@ class LPSConvNd(WholeStateModule):
         self.padding_mode: PaddingMode = padding_mode
         self.reduction: Reduction = reduction
         self.engine: Engine = engine
+        self._last_call = LastCall()
         warn_of_empty_regions(self.stencil)
         self._make_parameters(center, bias, device, dtype)
 
@@ -186,6 +188,7 @@ class LPSConvNd(WholeStateModule):
             self.padding_mode,
             self.reduction,
             self.engine,
+            self._last_call,
         )
 
     def dense_weight(self) -> Tensor:

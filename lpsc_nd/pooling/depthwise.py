@@ -50,13 +50,20 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, steps: 
 def convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window) -> Tensor:
     """Convolve each channel with a kernel that is written out, in the compute type; in the faster memory format."""
     layout = _faster_layout(window, memory_format(x))
-    if x.is_contiguous(memory_format=layout) and x.dtype == kernel.dtype:
+    if x.dtype == kernel.dtype and x.is_contiguous(memory_format=layout):
         return _dense(x, kernel, bias, window)
     y = x.new_empty((x.shape[0], kernel.shape[0], *window.output_size(x.shape[2:])))
     y = y.contiguous(memory_format=memory_format(x))
     for image, target in zip(x.split(1), y.split(1), strict=True):  # the copies of one image at a time
         target.copy_(_dense(image.to(kernel.dtype).contiguous(memory_format=layout), kernel, bias, window))
     return y
+
+
+def takes_as_it_is(x: Tensor, window: Window, groups: int) -> bool:
+    """Tell whether a depthwise convolution of an input in the compute type is one call of PyTorch's convolution."""
+    if not suits(window, x.shape[1], groups) or window.ndim == 1:
+        return False
+    return x.is_contiguous(memory_format=_faster_layout(window, memory_format(x)))
 
 
 def _faster_layout(window: Window, given: torch.memory_format) -> torch.memory_format:

@@ -18,6 +18,7 @@ from lpsc_nd.pooling.kept import kernel_of
 from lpsc_nd.pooling.layout import memory_format
 from lpsc_nd.pooling.padding import PaddingMode, pad
 from lpsc_nd.pooling.plain import is_plain
+from lpsc_nd.pooling.repeated import LastCall
 from lpsc_nd.pooling.shapes import Derivatives, derivatives_of
 from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.trim import trimmed
@@ -38,8 +39,32 @@ def conv(
     padding_mode: PaddingMode,
     reduction: Reduction,
     engine: Engine,
+    last: LastCall | None = None,
 ) -> Tensor:
-    """Run a layer: ([B,] C, *in), (C', C / groups, R) -> ([B,] C', *out); see ``functional.lps_conv``."""
+    """Run a layer: ([B,] C, *in), (C', C / groups, R) -> ([B,] C', *out); see ``functional.lps_conv``.
+
+    ``last`` is what the caller remembers of the call before.
+    """
+    settings = (window, groups, padding_mode, reduction, engine)
+    if last is None or torch.compiler.is_compiling():
+        return _conv(x, weight, center_weight, bias, *settings, None)
+    repeated = last.repeat(x, weight, center_weight, bias, settings)
+    return _conv(x, weight, center_weight, bias, *settings, last) if repeated is None else repeated
+
+
+def _conv(
+    x: Tensor,
+    weight: Tensor,
+    center_weight: Tensor | None,
+    bias: Tensor | None,
+    window: Window,
+    groups: int,
+    padding_mode: PaddingMode,
+    reduction: Reduction,
+    engine: Engine,
+    last: LastCall | None,
+) -> Tensor:
+    settings = (window, groups, padding_mode, reduction, engine)
     inputs.check_rank(x, window.ndim)
     autocast = torch.amp.is_autocast_available(x.device.type) and torch.is_autocast_enabled(x.device.type)
     inputs.check_kind(x, autocast=autocast, weight=weight, center_weight=center_weight, bias=bias)
@@ -57,6 +82,8 @@ def conv(
     run = CONV_ENGINES[reduction == "max"][name]
     with torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
         y = run(batched, weight, center_weight, bias, window, groups, reduction)
+    if last is not None and batched is x:
+        last.remember(x, weight, window, groups, name, settings)
     return y if x.ndim == window.ndim + 2 else y.squeeze(0)
 
 

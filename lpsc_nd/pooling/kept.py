@@ -33,6 +33,10 @@ class Kept(NamedTuple):
     reduction: Reduction
     kernel: Tensor
 
+    def is_of(self, weight: Tensor, center_weight: Tensor | None) -> bool:
+        """Tell whether the weights are, value by value, those that the kernel was written from."""
+        return _same(self.weight, weight) and _same(self.center_weight, center_weight)
+
 
 _kept: MutableMapping[Tensor, Kept] = WeakTensorKeyDictionary()  # forgotten with the parameter
 
@@ -47,7 +51,7 @@ def kernel_of(
     size = weight.shape[0] * weight.shape[1] * window.stencil.num_cells
     if size > KEPT_ELEMENTS or not isinstance(weight, nn.Parameter) or not is_plain(weight):
         return layer_kernel(weight, center_weight, window, reduction).to(dtype)
-    found = _kept.get(weight)
+    found = find(weight)
     if found is not None and _fits(found, weight, center_weight, window, reduction, dtype):
         return found.kernel
     with torch.inference_mode(False), torch.no_grad():
@@ -55,6 +59,11 @@ def kernel_of(
         copied = None if center_weight is None else center_weight.clone()
         _kept[weight] = Kept(weight.detach().clone(), copied, window.stencil.token, reduction, kernel)
     return kernel
+
+
+def find(weight: Tensor) -> Kept | None:
+    """Return what is kept for a parameter, which may be of other weights by now."""
+    return _kept.get(weight)
 
 
 def _fits(
@@ -68,7 +77,7 @@ def _fits(
     """Tell whether a kernel is the one that would be written now."""
     if kept.kernel.dtype != dtype or kept.reduction != reduction or kept.token != window.stencil.token:
         return False
-    return _same(kept.weight, weight) and _same(kept.center_weight, center_weight)
+    return kept.is_of(weight, center_weight)
 
 
 def _same(first: Tensor | None, second: Tensor | None) -> bool:

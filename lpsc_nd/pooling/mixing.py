@@ -28,7 +28,9 @@ class Mixing:
 
     def to_matrix(self, weight: Tensor) -> Tensor:
         """Arrange (C', C / groups, bags) as (G, C' / G, bags * C / G), the order in which a tile is pooled."""
-        grouped = weight.unflatten(0, (self.groups, -1))  # (G, C' / G, C / G, bags)
+        grouped = weight.reshape(
+            self.groups, self.out_channels // self.groups, *weight.shape[1:]
+        )  # (G, C' / G, C / G, bags)
         return grouped.transpose(2, 3).flatten(2)
 
     def to_weight(self, matrix: Tensor) -> Tensor:

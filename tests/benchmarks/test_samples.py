@@ -1,8 +1,11 @@
 """Turns, pairs and medians, on a clock that is not a clock."""
 
+from collections import Counter
+from itertools import pairwise
+
 import pytest
 
-from benchmarks.samples import Samples, interleave, time_calls
+from benchmarks.samples import Samples, balanced_orders, interleave, time_calls
 
 
 class FakeClock:
@@ -62,9 +65,23 @@ def test_quartiles():
 def test_contenders_take_turns_and_each_goes_first():
     clock = FakeClock()
     calls = {name: clock.call(name, 1.0) for name in "abc"}
-    times = interleave(calls, {}, seconds=9.0, at_least=1, clock=clock)
-    assert "".join(clock.log) == "abcbcacab"
-    assert times == {name: [1.0] * 3 for name in "abc"}
+    times = interleave(calls, {}, seconds=18.0, at_least=1, clock=clock)
+    turns = ["".join(clock.log[start : start + 3]) for start in range(0, 18, 3)]
+    assert sorted(turns) == ["abc", "acb", "bac", "bca", "cab", "cba"]
+    assert times == {name: [1.0] * 6 for name in "abc"}
+
+
+@pytest.mark.parametrize("number", range(1, 12))
+def test_each_follows_each_other_equally_often(number):
+    orders = balanced_orders(number)
+    assert all(sorted(order) == list(range(number)) for order in orders)
+    firsts, neighbours = Counter(order[0] for order in orders), Counter()
+    for order in orders:
+        neighbours.update(pairwise(order))
+    assert len(firsts) == number
+    assert len(neighbours) == number * (number - 1)
+    assert len(set(firsts.values())) == 1
+    assert len(set(neighbours.values())) <= 1
 
 
 def test_repetitions_end_with_the_time_but_there_are_some():

@@ -1,0 +1,179 @@
+"""A layer repeats its last call only where that gives what a first call gives."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn
+from torch._dynamo.testing import CompileCounter
+from torch.testing import assert_close
+
+from lpsc_nd import LPSConv1d, LPSConv2d
+from lpsc_nd.pooling import repeated
+
+
+def stem(**options) -> LPSConv2d:
+    return LPSConv2d(3, 4, 5, padding=2, num_directions=4, engine="expand", **options)
+
+
+def depthwise(kernel_size: int = 5, **options) -> LPSConv2d:
+    return LPSConv2d(4, 4, kernel_size, padding="same", num_directions=4, groups=4, **options)
+
+
+def repeats(layer, x) -> bool:
+    """Tell whether a call would be answered by what the layer remembers."""
+    settings = (layer.window, layer.groups, layer.padding_mode, layer.reduction, layer.engine)
+    return layer._last_call.repeat(x, layer.weight, layer.center_weight, layer.bias, settings) is not None
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("make", [stem, depthwise])
+@pytest.mark.parametrize("options", [{}, {"bias": False}, {"center": False}, {"stride": 2, "padding_mode": "zeros"}])
+def test_the_second_call_of_a_shape_is_a_repeated_one(make, options):
+    if make is depthwise and "stride" in options:
+        options = {"dilation": 2}
+    layer = make(**options)
+    assert not repeats(layer, torch.randn(2, layer.in_channels, 9, 9))
+    for _ in range(3):
+        x = torch.randn(2, layer.in_channels, 9, 9)
+        expected = layer.to_conv()(x)
+        assert_close(layer(x), expected)
+        assert repeats(layer, x)
+        assert_close(layer(x), expected)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["weight", "center_weight", "bias"])
+def test_changed_parameters_are_noticed(name):
+    layer, x = stem(), torch.randn(2, 3, 9, 9)
+    before = layer(x)
+    getattr(layer, name).data.view(-1)[0] += 1
+    assert_close(layer(x), layer.to_conv()(x))
+    assert not torch.allclose(layer(x), before)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x[:1],
+        lambda x: x[..., :-1],
+        lambda x: x.contiguous(memory_format=torch.channels_last),
+        lambda x: x.unsqueeze(0)[0][0],
+        lambda x: x.double(),
+        lambda x: x[:, :2],
+        lambda x: x.tolist(),
+        lambda x: x.to("meta"),
+    ],
+)
+def test_another_input_is_no_repetition(change):
+    layer, x = stem(), torch.randn(2, 3, 9, 9)
+    layer(x)
+    assert repeats(layer, x)
+    assert not repeats(layer, change(x))
+
+
+@torch.no_grad()
+def test_a_layer_that_was_set_otherwise_is_no_repetition():
+    layer, x = stem(), torch.randn(2, 3, 9, 9)
+    layer(x)
+    layer.reduction = "sum"
+    assert not repeats(layer, x)
+    assert_close(layer(x), layer.to_conv()(x))
+    layer.engine = "reference"
+    assert not repeats(layer, x)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+def test_nobody_who_differentiates_batches_or_casts_gets_a_repetition():
+    layer, x = stem(), torch.randn(2, 3, 9, 9)
+    with torch.no_grad():
+        layer(x)
+    assert not repeats(layer, x)
+    layer(x).sum().backward()
+    assert layer.weight.grad.count_nonzero() > 0
+    with torch.no_grad():
+        layer(x)
+        assert repeats(layer, x)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert layer(x).dtype == torch.bfloat16
+        layer(x)
+        batched = torch.randn(5, 2, 3, 9, 9)
+        each = torch.stack([layer(part) for part in batched])
+        assert_close(torch.func.vmap(layer)(batched), each)
+        _, tangent = torch.func.jvp(layer, (x,), (x,))
+        assert_close(tangent, layer(x) - layer(torch.zeros_like(x)))
+
+
+@torch.no_grad()
+def test_errors_of_a_bias_of_another_type_are_those_of_a_first_call():
+    layer, x = stem(), torch.randn(2, 3, 9, 9)
+    layer(x)
+    layer.bias = nn.Parameter(layer.bias.double())
+    with pytest.raises(RuntimeError, match="bias type"):
+        layer(x)
+
+
+@torch.no_grad()
+def test_what_is_more_than_one_convolution_is_not_remembered():
+    x = torch.randn(2, 4, 20, 20)
+    layers = [
+        depthwise(11),  # faster in the default layout
+        LPSConv2d(4, 4, 4, padding="same", num_levels=1, num_directions=4, engine="expand"),  # padded unevenly
+        LPSConv2d(4, 4, 5, padding=2, num_directions=4, padding_mode="reflect", engine="expand"),
+        LPSConv2d(4, 4, 5, padding=2, num_directions=4, engine="bags"),
+        LPSConv2d(4, 4, 5, padding=2, num_directions=4, engine="reference"),
+        LPSConv2d(4, 4, 5, padding=2, num_directions=4, reduction="max"),
+    ]
+    channels_last = x.contiguous(memory_format=torch.channels_last)
+    for layer in layers:
+        y = layer(channels_last)
+        assert not repeats(layer, channels_last)
+        assert_close(layer(channels_last), y, rtol=0, atol=0)
+    line = LPSConv1d(4, 4, 5, padding=2, groups=4)
+    line(x[..., 0])
+    assert not repeats(line, x[..., 0])
+    unbatched = stem()
+    unbatched(x[0, :3])
+    assert not repeats(unbatched, x[0, :3])
+    wide = depthwise(17)
+    wide(x)
+    assert not repeats(wide, x)
+    wide(channels_last)
+    assert repeats(wide, channels_last)
+
+
+@torch.no_grad()
+def test_copies_and_pickles_begin_without_a_last_call():
+    layer, x = stem(), torch.randn(2, 3, 9, 9)
+    layer(x)
+    for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert type(twin._last_call) is repeated.LastCall
+        assert not repeats(twin, x)
+        assert_close(twin(x), layer(x))
+    assert not any("last_call" in name for name in layer.state_dict())
+
+
+@torch.no_grad()
+def test_a_repetition_can_be_seen_to_be_wrong(monkeypatch):
+    layer, x = stem(), torch.randn(2, 3, 9, 9)
+    layer(x)
+    monkeypatch.setattr(repeated.Kept, "is_of", lambda *arguments: True)
+    layer.weight.data += 1
+    assert not torch.allclose(layer(x), layer.to_conv()(x))
+
+
+@torch.no_grad()
+def test_a_compiled_layer_compiles_once():
+    torch.compiler.reset()
+    counter = CompileCounter()
+    layer, x = stem(), torch.randn(2, 3, 9, 9)
+    compiled = torch.compile(layer, backend=counter, fullgraph=True)
+    for _ in range(3):
+        layer(x)
+        assert_close(compiled(x), layer(x))
+    assert counter.frame_count == 1
+    torch.compiler.reset()
