@@ -10,11 +10,12 @@ from functools import lru_cache, partial
 import torch
 from torch import Tensor
 
-from lpsc_nd.geometry import Reduction, Stencil
+from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling import bags, depthwise, derivatives, expand, inputs, maximum, reference
 from lpsc_nd.pooling.constants import region_divisors
 from lpsc_nd.pooling.dispatch import Engine, Problem, fitting_engine
-from lpsc_nd.pooling.kept import kernel_of
+from lpsc_nd.pooling.folding import divide, fold
+from lpsc_nd.pooling.kept import folded_of, kernel_of
 from lpsc_nd.pooling.layout import memory_format
 from lpsc_nd.pooling.padding import PaddingMode, pad
 from lpsc_nd.pooling.plain import is_plain
@@ -48,7 +49,7 @@ def conv(
     settings = (window, groups, padding_mode, reduction, engine)
     if last is None or torch.compiler.is_compiling():
         return _conv(x, weight, center_weight, bias, *settings, None)
-    repeated = last.repeat(x, weight, center_weight, bias, settings)
+    repeated = last.repeat(x, (weight, center_weight, bias), settings)
     return _conv(x, weight, center_weight, bias, *settings, last) if repeated is None else repeated
 
 
@@ -77,13 +78,13 @@ def _conv(
     sizes, kind = (batched.shape, weight.shape[0], groups), (reduction, x.device.type, derivatives_of(x))
     shorter, name = decide(window, *sizes, *kind, engine)
     if shorter is not None:  # the counts of all cells are divided by before they are forgotten
-        weight, reduction = _divided(weight, window.stencil, reduction, compute_dtype(batched.dtype)), "sum"
+        weight, reduction = divide(weight, window.stencil, reduction, compute_dtype(batched.dtype)), "sum"
         window = shorter
     run = CONV_ENGINES[reduction == "max"][name]
     with torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
         y = run(batched, weight, center_weight, bias, window, groups, reduction)
     if last is not None and batched is x:
-        last.remember(x, weight, window, groups, name, settings)
+        last.remember(x, (weight, center_weight, bias), window, groups, name, settings)
     return y if x.ndim == window.ndim + 2 else y.squeeze(0)
 
 
@@ -101,25 +102,6 @@ def pool(x: Tensor, window: Window, padding_mode: PaddingMode, reduction: Reduct
     divisors = region_divisors(window.stencil, reduction, sums)
     pooled = (sums / divisors.reshape(-1, *(1,) * window.ndim)).to(x.dtype)
     return pooled if x.ndim == window.ndim + 2 else pooled.squeeze(0)
-
-
-def fold(
-    weight: Tensor, center_weight: Tensor | None, stencil: Stencil, reduction: Reduction, dtype: torch.dtype
-) -> Tensor:
-    """Divide each region's weight by its count and append the centre's: (C', C / groups, R [+ 1]), in ``dtype``.
-
-    The count is an integer until here, and the division is done in the type of accumulation: 1 / N in half precision
-    would be off by 2e-3.
-    """
-    folded = _divided(weight, stencil, reduction, dtype)
-    if center_weight is None:
-        return folded
-    return torch.cat([folded, center_weight.to(dtype).unsqueeze(-1)], dim=-1)
-
-
-def _divided(weight: Tensor, stencil: Stencil, reduction: Reduction, dtype: torch.dtype) -> Tensor:
-    weight = weight.to(dtype)
-    return weight / region_divisors(stencil, reduction, weight) if reduction == "mean" else weight
 
 
 def _decided(
@@ -169,9 +151,9 @@ def _bags_conv(
     plain = is_plain(x, weight)
     if plain and depthwise.suits(window, x.shape[1], groups):
         return depthwise.convolve(x, kernel_of(weight, center_weight, window, reduction, dtype), bias, window)
-    folded = fold(weight, center_weight, window.stencil, reduction, dtype)
     if plain:
-        return bags.conv(x, folded, bias, window, groups)
+        return bags.conv(x, folded_of(weight, center_weight, window, reduction, dtype), bias, window, groups)
+    folded = fold(weight, center_weight, window.stencil, reduction, dtype)
     return derivatives.conv(x, folded, bias, groups, *window.args)
 
 

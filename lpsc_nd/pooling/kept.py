@@ -1,14 +1,14 @@
-"""Dense kernels that are kept from call to call, where nobody differentiates.
+"""What is made of a layer's weights and kept from call to call, where nobody differentiates.
 
-Writing a layer's weights into a dense kernel takes 0.03 ms, in cold caches 0.1 ms and more: a fifth of the whole
-convolution of a small stem. An optimiser or ``weight.data`` may change weights in place without a trace, so a kept
-kernel serves only as long as the weights are, value by value, those that it was written from. To compare them takes
-0.003 ms.
+Writing weights into a dense kernel takes 0.03 ms, in cold caches 0.1 ms and more: a fifth of the whole convolution of a
+small stem. Arranging them for the product of the bag engine takes nearly as long. An optimiser or ``weight.data`` may
+change weights in place without a trace, so what is kept serves only as long as the weights are, value by value, those
+that it was made from. To compare them takes 0.003 ms.
 """
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import NamedTuple
 
 import torch
@@ -17,28 +17,32 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling.dense_kernel import layer_kernel
+from lpsc_nd.pooling.folding import fold
 from lpsc_nd.pooling.plain import is_plain
 from lpsc_nd.pooling.window import Window
 
 KEPT_ELEMENTS = 2**18
-"""Largest kernel that is kept: one MiB in float32. What is larger takes far longer to convolve with than to write."""
+"""Most elements that are kept: one MiB in float32. What is larger takes far longer to convolve with than to make."""
+
+Make = Callable[[Tensor, Tensor | None, Window, Reduction, torch.dtype], Tensor]
 
 
 class Kept(NamedTuple):
-    """A kernel, and all that it was made from."""
+    """Something made of weights, and all that it was made from."""
 
     weight: Tensor
     center_weight: Tensor | None
     token: str
     reduction: Reduction
-    kernel: Tensor
+    made: Tensor
 
     def is_of(self, weight: Tensor, center_weight: Tensor | None) -> bool:
-        """Tell whether the weights are, value by value, those that the kernel was written from."""
+        """Tell whether the weights are, value by value, those that it was made from."""
         return _same(self.weight, weight) and _same(self.center_weight, center_weight)
 
 
-_kept: MutableMapping[Tensor, Kept] = WeakTensorKeyDictionary()  # forgotten with the parameter
+_kernels: MutableMapping[Tensor, Kept] = WeakTensorKeyDictionary()  # forgotten with the parameter
+_folded: MutableMapping[Tensor, Kept] = WeakTensorKeyDictionary()
 
 
 def kernel_of(
@@ -49,35 +53,62 @@ def kernel_of(
     Kept are kernels of parameters, not of tensors that were computed from them.
     """
     size = weight.shape[0] * weight.shape[1] * window.stencil.num_cells
-    if size > KEPT_ELEMENTS or not isinstance(weight, nn.Parameter) or not is_plain(weight):
-        return layer_kernel(weight, center_weight, window, reduction).to(dtype)
-    found = find(weight)
-    if found is not None and _fits(found, weight, center_weight, window, reduction, dtype):
-        return found.kernel
-    with torch.inference_mode(False), torch.no_grad():
-        kernel = layer_kernel(weight, center_weight, window, reduction).to(dtype)
-        copied = None if center_weight is None else center_weight.clone()
-        _kept[weight] = Kept(weight.detach().clone(), copied, window.stencil.token, reduction, kernel)
-    return kernel
+    return _make_or_find(_kernels, _make_kernel, size, weight, center_weight, window, reduction, dtype)
 
 
-def find(weight: Tensor) -> Kept | None:
-    """Return what is kept for a parameter, which may be of other weights by now."""
-    return _kept.get(weight)
+def folded_of(
+    weight: Tensor, center_weight: Tensor | None, window: Window, reduction: Reduction, dtype: torch.dtype
+) -> Tensor:
+    """Return the weights (C', C / groups, bags) as :func:`fold` has them, in ``dtype``: kept ones if they fit.
+
+    They lie in memory in the order of the product, so that ``Mixing.to_matrix`` has nothing to copy.
+    """
+    size = weight.shape[0] * weight.shape[1] * window.num_bags
+    return _make_or_find(_folded, _make_folded, size, weight, center_weight, window, reduction, dtype)
 
 
-def _fits(
-    kept: Kept,
+def find_kernel(weight: Tensor) -> Kept | None:
+    """Return what kernel is kept for a parameter, which may be of other weights by now."""
+    return _kernels.get(weight)
+
+
+def _make_or_find(
+    kept: MutableMapping[Tensor, Kept],
+    make: Make,
+    size: int,
     weight: Tensor,
     center_weight: Tensor | None,
     window: Window,
     reduction: Reduction,
     dtype: torch.dtype,
-) -> bool:
-    """Tell whether a kernel is the one that would be written now."""
-    if kept.kernel.dtype != dtype or kept.reduction != reduction or kept.token != window.stencil.token:
-        return False
-    return kept.is_of(weight, center_weight)
+) -> Tensor:
+    if size > KEPT_ELEMENTS or not isinstance(weight, nn.Parameter) or not is_plain(weight):
+        return make(weight, center_weight, window, reduction, dtype)
+    found = kept.get(weight)
+    if found is not None and _is_for(found, window, reduction, dtype) and found.is_of(weight, center_weight):
+        return found.made
+    with torch.inference_mode(False), torch.no_grad():
+        made = make(weight, center_weight, window, reduction, dtype)
+        copied = None if center_weight is None else center_weight.clone()
+        kept[weight] = Kept(weight.detach().clone(), copied, window.stencil.token, reduction, made)
+    return made
+
+
+def _make_kernel(
+    weight: Tensor, center_weight: Tensor | None, window: Window, reduction: Reduction, dtype: torch.dtype
+) -> Tensor:
+    return layer_kernel(weight, center_weight, window, reduction).to(dtype)
+
+
+def _make_folded(
+    weight: Tensor, center_weight: Tensor | None, window: Window, reduction: Reduction, dtype: torch.dtype
+) -> Tensor:
+    folded = fold(weight, center_weight, window.stencil, reduction, dtype)
+    return folded.transpose(1, 2).contiguous().transpose(1, 2)
+
+
+def _is_for(kept: Kept, window: Window, reduction: Reduction, dtype: torch.dtype) -> bool:
+    return kept.made.dtype == dtype and kept.reduction == reduction and kept.token == window.stencil.token
 
 
 def _same(first: Tensor | None, second: Tensor | None) -> bool:

@@ -25,6 +25,6 @@ def is_plain(*tensors: Tensor) -> bool:
 
 def _is_plain_tensor(tensor: Tensor) -> bool:
     """Tell whether a tensor is PyTorch's own, on the CPU, and no batch of ``torch.autograd.grad(is_grads_batched)``."""
-    if type(tensor) not in (Tensor, nn.Parameter) or tensor.device.type != "cpu":
+    if type(tensor) not in (Tensor, nn.Parameter) or not tensor.is_cpu:
         return False
     return not torch._C._functorch.is_legacy_batchedtensor(tensor)

@@ -16,12 +16,15 @@ from torch import Tensor
 
 from lpsc_nd.pooling import depthwise
 from lpsc_nd.pooling.expand import CONVOLUTIONS, symmetric
-from lpsc_nd.pooling.kept import Kept, find
+from lpsc_nd.pooling.kept import Kept, find_kernel
 from lpsc_nd.pooling.plain import is_plain
 from lpsc_nd.pooling.window import Window
 
 Settings = tuple[Any, ...]
 """All that a call depends on beside its tensors."""
+
+Parameters = tuple[Tensor, Tensor | None, Tensor | None]
+"""Weight, centre weight and bias."""
 
 
 class Call(NamedTuple):
@@ -29,15 +32,17 @@ class Call(NamedTuple):
 
     Args:
         settings: what the layer says.
+        parameters: its weight, centre weight and bias.
         shape: that of the input.
         strides: those of the input.
         dtype: type of input, kernel and bias.
-        kept: the kernel, and the weights that it was written from.
+        kept: the kernel, and the values that it was written from.
         convolve: PyTorch's convolution.
         arguments: stride, padding, dilation and groups.
     """
 
     settings: Settings
+    parameters: Parameters
     shape: torch.Size
     strides: tuple[int, ...]
     dtype: torch.dtype
@@ -54,40 +59,47 @@ class LastCall:
     def __init__(self) -> None:
         self._call: Call | None = None
 
-    def repeat(
-        self, x: Tensor, weight: Tensor, center_weight: Tensor | None, bias: Tensor | None, settings: Settings
-    ) -> Tensor | None:
+    def repeat(self, x: Tensor, parameters: Parameters, settings: Settings) -> Tensor | None:
         """Return the output if this call is the last one again, on an input of other values, else None."""
         call = self._call
-        if call is None or not isinstance(x, Tensor) or x.shape != call.shape or x.dtype != call.dtype:
+        if call is None or torch.is_grad_enabled() or type(x) is not Tensor:
             return None
-        if x.stride() != call.strides or settings != call.settings or not call.kept.is_of(weight, center_weight):
+        if x.dtype != call.dtype or x.shape != call.shape or x.stride() != call.strides or settings != call.settings:
             return None
-        if not is_plain(x, weight) or torch.is_autocast_enabled("cpu"):
+        weight, center_weight, bias = parameters
+        before, center_before, bias_before = call.parameters
+        if weight is not before or center_weight is not center_before or bias is not bias_before:
             return None
-        if bias is not None and (bias.dtype != call.dtype or not is_plain(bias)):
+        if bias is not None and (bias.dtype != call.dtype or not bias.is_cpu):  # ``bias.data`` may have been exchanged
             return None
-        return call.convolve(x, call.kept.kernel, bias, *call.arguments)
+        if torch.is_autocast_enabled("cpu") or not is_plain(x) or not call.kept.is_of(weight, center_weight):
+            return None
+        return call.convolve(x, call.kept.made, bias, *call.arguments)
 
-    def remember(self, x: Tensor, weight: Tensor, window: Window, groups: int, engine: str, settings: Settings) -> None:
+    def remember(
+        self, x: Tensor, parameters: Parameters, window: Window, groups: int, engine: str, settings: Settings
+    ) -> None:
         """Remember a call that has been made, if it is to be repeated so.
 
         Args:
             x: the batched input as the engine had it.
-            weight: the layer's own, after all preparation.
+            parameters: the weight that the engine had, centre weight and bias.
             window: the window that was run.
             groups: groups of channels.
             engine: the engine that ran.
             settings: what the layer says.
         """
         self._call = None
-        if not is_plain(x, weight) or not _is_one_convolution(x, window, groups, engine):
+        if not _is_one_convolution(x, window, groups, engine):
             return
-        kept = find(weight)
-        if kept is not None and kept.kernel.dtype == x.dtype:
+        if not is_plain(x, *(parameter for parameter in parameters if parameter is not None)):
+            return
+        kept = find_kernel(parameters[0])
+        if kept is not None and kept.made.dtype == x.dtype:
             _, padding = symmetric(x, window)
             arguments = (window.stride, padding, window.dilation, groups)
-            self._call = Call(settings, x.shape, x.stride(), x.dtype, kept, CONVOLUTIONS[window.ndim], arguments)
+            convolve = CONVOLUTIONS[window.ndim]
+            self._call = Call(settings, parameters, x.shape, x.stride(), x.dtype, kept, convolve, arguments)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LastCall:
         return LastCall()

@@ -84,6 +84,14 @@ def test_each_follows_each_other_equally_often(number):
     assert len(set(neighbours.values())) <= 1
 
 
+@pytest.mark.parametrize(("seconds", "called"), [(0.01, 2 * 3 - 1), (1.0, 3)])
+def test_short_calls_are_warmed_by_one_that_does_not_count(seconds, called):
+    clock = FakeClock()
+    times = interleave({"a": clock.call("a", seconds)}, {}, seconds=0.0, at_least=3, clock=clock)
+    assert len(clock.log) == called
+    assert times["a"] == pytest.approx([seconds] * 3)
+
+
 def test_repetitions_end_with_the_time_but_there_are_some():
     clock = FakeClock()
     assert len(interleave({"a": clock.call("a", 1.0)}, {}, seconds=5.5, clock=clock)["a"]) == 6

@@ -94,13 +94,13 @@ def test_a_kernel_kept_in_inference_mode_serves_afterwards(layer):
 
 @torch.no_grad()
 def test_only_parameters_have_one_kept_and_only_small_ones(layer):
-    size = len(kept._kept)
+    size = len(kept._kernels)
     weight = layer.weight * 2
     kept.kernel_of(weight, layer.center_weight, layer.window, "mean", torch.float32)
     large = LPSConv2d(64, 64, 9, num_levels=1, num_directions=1)
     assert large.weight.shape[0] * large.weight.shape[1] * 81 > kept.KEPT_ELEMENTS
     kernel_of(large)
-    assert len(kept._kept) == size
+    assert len(kept._kernels) == size
 
 
 @torch.no_grad()
@@ -108,18 +108,18 @@ def test_a_kernel_is_forgotten_with_its_parameter():
     layer = LPSConv2d(3, 4, 5, num_directions=4)
     kernel_of(layer)
     gc.collect()
-    size = len(kept._kept)
-    assert layer.weight in kept._kept
+    size = len(kept._kernels)
+    assert layer.weight in kept._kernels
     del layer
     gc.collect()
-    assert len(kept._kept) < size
+    assert len(kept._kernels) < size
 
 
 @torch.no_grad()
 def test_copies_and_pickles_of_a_layer_carry_no_kernel(layer):
     kernel_of(layer)
     for twin in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
-        assert twin.weight not in kept._kept
+        assert twin.weight not in kept._kernels
         nn.init.zeros_(twin.weight)
         assert kernel_of(twin).count_nonzero() <= layer.center_weight.numel()
 

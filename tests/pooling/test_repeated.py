@@ -26,7 +26,7 @@ def depthwise(kernel_size: int = 5, **options) -> LPSConv2d:
 def repeats(layer, x) -> bool:
     """Tell whether a call would be answered by what the layer remembers."""
     settings = (layer.window, layer.groups, layer.padding_mode, layer.reduction, layer.engine)
-    return layer._last_call.repeat(x, layer.weight, layer.center_weight, layer.bias, settings) is not None
+    return layer._last_call.repeat(x, (layer.weight, layer.center_weight, layer.bias), settings) is not None
 
 
 @torch.no_grad()
