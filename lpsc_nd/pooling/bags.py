@@ -1,8 +1,9 @@
 """The CPU engine: sums over bags of table rows, tile by tile, each tile going straight into one matrix product.
 
 ``torch.embedding_bag`` is the vectorised bag sum. A tile's pooled matrix stays in cache and the whole pooled map never
-exists. The input gradient is the same engine on the reflected stencil; the weight gradient recomputes the tiles.
-Any number of dimensions. Half precision is summed in float32.
+exists; each matrix is deleted before the next is made, which then lies in the same memory. The input gradient is the
+same engine on the reflected stencil; the weight gradient recomputes the tiles. Any number of dimensions. Half precision
+is summed in float32.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups:
     matrix, sites = mixing.to_matrix(weight), by_site(y)
     for step, pooled in pooled_tiles(x, window, ones):
         mixing.store(sites[step.place], pooled, matrix, bias)
+        del pooled
     return y
 
 
@@ -66,6 +68,7 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, groups: int, input_si
     matrix, cells = mixing.to_matrix(swapped), by_site(gx)
     for step, pooled in pooled_tiles(gy, adjoint, window.stride):
         mixing.store(cells[step.place], pooled, matrix, None)
+        del pooled
     return gx
 
 
@@ -81,6 +84,7 @@ def weight_grad(x: Tensor, gy: Tensor, window: Window, groups: int) -> Tensor:
     total, sites = mixing.zeros(dtype, x.device), by_site(gy)
     for step, pooled in pooled_tiles(x, window, (1,) * window.ndim):
         mixing.accumulate(total, pooled, sites[step.place])
+        del pooled
     return mixing.to_weight(total)
 
 
@@ -102,6 +106,7 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
     for place, pooled in _pooled_gradient(gy, window.adjoint(x.shape[2:]), x.shape[1], groups):
         mixing.accumulate(total, pooled, values[place])
         mixing.store(cells[place], pooled, matrix, None)  # last: it may overwrite the pooled matrix
+        del pooled
     return gx, exchanged(mixing.to_weight(total), groups).contiguous()
 
 
@@ -113,6 +118,7 @@ def pool(x: Tensor, window: Window) -> Tensor:
     for step, block in pooled_tiles(x, window, (1,) * window.ndim):
         target = by_place[step.place]
         target.copy_(block.view(target.shape))
+        del block
     return pooled
 
 
@@ -130,6 +136,7 @@ def pool_adjoint(z: Tensor, window: Window, input_size: list[int]) -> Tensor:
     for step, sums in summed_tiles(fill, *shape, adjoint, window.stride, z.dtype, z.device):
         target = cells[step.place]
         target.copy_(sums.view(target.shape))
+        del sums
     return x
 
 
@@ -155,8 +162,8 @@ def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...]) -> Iterator[
             fill_table(table, images, slab.starts(window), steps)
             double(tables, rows, planned.doublings, window.dilation[-1])
             for step in slab_steps:
-                pooled = sum_bags(tables[step.first_row :], step.indices, step.offsets)
-                yield step, pooled.view(-1, window.num_bags, channels)
+                rows = tables[step.first_row :]
+                yield step, sum_bags(rows, step.indices, step.offsets).view(-1, window.num_bags, channels)
 
 
 def _pooled_gradient(
@@ -168,6 +175,7 @@ def _pooled_gradient(
     else:
         for step, pooled in pooled_tiles(gy, adjoint, adjoint.stride):
             yield step.place, pooled
+            del pooled
 
 
 def exchanged(weight: Tensor, groups: int) -> Tensor:

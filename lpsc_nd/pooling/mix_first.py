@@ -38,6 +38,7 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, steps: 
     for step, sums in summed_tiles(fill, x.shape[0], channels, size, window, steps, weight.dtype, x.device):
         target = sites[step.place]
         target.copy_((sums if bias is None else sums.add_(bias)).view(target.shape))
+        del sums
     return y
 
 

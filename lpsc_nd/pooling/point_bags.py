@@ -56,6 +56,7 @@ def _products(table: Tensor, values: Tensor, bags: Bags, groups: int) -> Tensor:
     total = mixing.zeros(compute_dtype(table.dtype), table.device)
     for rows, pooled in _pooled_blocks(table, bags):
         mixing.accumulate(total, pooled, values[None, rows])
+        del pooled
     return mixing.to_weight(total)
 
 
@@ -70,6 +71,7 @@ def _mixed(table: Tensor, weight: Tensor, bias: Tensor | None, bags: Bags, group
     matrix = mixing.to_matrix(weight)
     for rows, pooled in _pooled_blocks(table, bags):
         mixing.store(y[None, rows], pooled, matrix, bias)
+        del pooled
     return y
 
 
@@ -81,6 +83,7 @@ def _mix_then_sum(y: Tensor, table: Tensor, weight: Tensor, bias: Tensor | None,
         mixed = product(table, part.permute(2, 0, 1).flatten(0, 1)).view(-1, len(part))  # (rows * bags, c)
         sums = _sum_bags(mixed, joined.indices, joined.offsets, joined.weights)
         y[:, start : start + channels] = sums if bias is None else sums.add_(bias[start : start + channels])
+        del mixed, sums
     return y
 
 
@@ -96,8 +99,8 @@ def _pooled_blocks(table: Tensor, bags: Bags) -> Iterator[tuple[slice, Tensor]]:
     for start, stop, first, last in zip(starts, stops, borders, borders[1:], strict=False):
         offsets = bags.offsets[start * bags.num_bags : stop * bags.num_bags + 1] - first
         weights = None if bags.weights is None else bags.weights[first:last]
-        pooled = _sum_bags(table, bags.indices[first:last], offsets, weights)
-        yield slice(start, stop), pooled.view(stop - start, bags.num_bags, table.shape[1])
+        shape = (stop - start, bags.num_bags, table.shape[1])
+        yield slice(start, stop), _sum_bags(table, bags.indices[first:last], offsets, weights).view(shape)
 
 
 def _sum_bags(table: Tensor, indices: Tensor, offsets: Tensor, weights: Tensor | None) -> Tensor:

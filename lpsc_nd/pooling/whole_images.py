@@ -52,6 +52,7 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tens
     matrix, sites = mixing.to_matrix(weight), by_site(y)
     for place, pooled in pooled_rows(x, window):
         mixing.store(sites[place], pooled, matrix, bias)
+        del pooled  # the next one then lies in the same memory, which is in cache
     return y
 
 
@@ -61,6 +62,7 @@ def weight_grad(x: Tensor, gy: Tensor, window: Window) -> Tensor:
     total, sites = mixing.zeros(compute_dtype(x.dtype), x.device), by_site(gy)
     for place, pooled in pooled_rows(x, window):
         mixing.accumulate(total, pooled, sites[place])
+        del pooled
     return mixing.to_weight(total)
 
 
@@ -74,6 +76,7 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, input_size: tuple[int
             mixed = product(values, matrix).view(-1, channels)
         target = cells[images]
         target.copy_(sum_bags(mixed, *adjoint_index(window, input_size, len(target))).view(target.shape))
+        del mixed
     return gx
 
 
