@@ -162,8 +162,8 @@ def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...]) -> Iterator[
             fill_table(table, images, slab.starts(window), steps)
             double(tables, rows, planned.doublings, window.dilation[-1])
             for step in slab_steps:
-                rows = tables[step.first_row :]
-                yield step, sum_bags(rows, step.indices, step.offsets).view(-1, window.num_bags, channels)
+                near = tables[step.first_row :]
+                yield step, sum_bags(near, step.indices, step.offsets).view(-1, window.num_bags, channels)
 
 
 def _pooled_gradient(
