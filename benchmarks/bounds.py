@@ -3,7 +3,8 @@
 What a layer cannot do without is timed alone, each part at its best:
 
 - the product of pooled values and weights, once forward and three times with backward, on blocks of pooled values that
-  are there already and stay in cache;
+  are there already and stay in cache; for depthwise layers the weighted sum of each channel's values, in the faster of
+  two ways;
 - the bag sums, by the operation that sums them, as many and as long, every row read from a table of 16 KiB, which stays
   in the first-level cache: once forward and twice with backward, whose two gradients share one pooling;
 - where the regions are written into a dense kernel, that product into memory that is there, and the convolution.
@@ -22,11 +23,12 @@ from collections.abc import Callable, Sequence
 import torch
 from rich.console import Console
 from torch import Tensor
+from torch.nn import functional
 
 from benchmarks.__main__ import RESULTS, print_rows
 from benchmarks.cases import CASES, TARGETS, Case, Quantity
 from benchmarks.machine import describe
-from benchmarks.references import DERIVATIVES, Contender, conv_contender, layouts
+from benchmarks.references import DERIVATIVES, Contender, Layout, conv_contender, layouts
 from benchmarks.rows import Row
 from benchmarks.runner import take_turns, thread_count
 from benchmarks.samples import Samples
@@ -54,7 +56,9 @@ def bound_contenders(case: Case) -> list[Contender]:
     if layer.explain(case.input_shape, "none").engine == "expand":
         return [*dense, _part("kernel", _write_kernel(case))]
     sums = _part("bag sums", _hot_sums(case), times=2)
-    return [*dense, sums] if case.groups > 1 else [*dense, sums, _part("product", _hot_product(case), times=3)]
+    if case.groups > 1:
+        return [*dense, sums, *(_part("product", run, layout=way) for way, run in _hot_weightings(case).items())]
+    return [*dense, sums, _part("product", _hot_product(case), times=3)]
 
 
 def bounds_backward(case: Case) -> bool:
@@ -104,13 +108,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _part(operator: str, run: Callable[[], Tensor], times: int = 1) -> Contender:
+def _part(operator: str, run: Callable[[], Tensor], times: int = 1, layout: Layout = "default") -> Contender:
     """Make a contender that runs once forward, and so many times with backward."""
 
     def training() -> object:
         return [run() for _ in range(times)]
 
-    return Contender(operator, "default", run, training)
+    return Contender(operator, layout, run, training)
 
 
 def _hot_sums(case: Case) -> Callable[[], Tensor]:
@@ -126,10 +130,9 @@ def _hot_sums(case: Case) -> Callable[[], Tensor]:
         tiles.append(hot[id(step.indices)])
 
     def run() -> Tensor:
-        sums = table
-        for tile in tiles:  # one result at a time, so that its memory is used again
-            sums = sum_bags(table, *tile)
-        return sums[:0]
+        for tile in tiles:
+            sum_bags(table, *tile)  # one result at a time, so that its memory is used again
+        return table
 
     return run
 
@@ -144,12 +147,35 @@ def _hot_product(case: Case) -> Callable[[], Tensor]:
 
     def run() -> Tensor:
         with torch.no_grad():
-            mixed = block
             for _ in range(blocks):
-                mixed = product(block, weight)
-            return mixed
+                product(block, weight)
+            return block
 
     return run
+
+
+def _hot_weightings(case: Case) -> dict[Layout, Callable[[], Tensor]]:
+    """Weight and add as many pooled values as a depthwise layer does: in place, or by a channels-last convolution."""
+    window, channels = case.layer().window, case.in_channels
+    sites = case.input_shape[0] * math.prod(window.output_size(case.input_shape[2:]))
+    depth = window.num_bags * channels
+    few, many = (max(1, round(sites * depth / elements)) for elements in (BLOCK_ELEMENTS, 4 * BLOCK_ELEMENTS))
+    small = torch.randn(-(-sites // few), window.num_bags, channels)
+    ones = torch.ones(window.num_bags, channels)  # what is multiplied in place stays finite
+    large = torch.randn(1, -(-sites // many), window.num_bags, channels).movedim(-1, 1)
+    kernel = torch.randn(channels, 1, 1, window.num_bags)
+
+    def in_place() -> Tensor:
+        for _ in range(few):
+            small.mul_(ones).sum(1)
+        return small
+
+    def convolution() -> Tensor:
+        for _ in range(many):
+            functional.conv2d(large, kernel, groups=channels)
+        return large
+
+    return {"default": in_place, "channels last": convolution}
 
 
 def _write_kernel(case: Case) -> Callable[[], Tensor]:

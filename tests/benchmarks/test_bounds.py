@@ -14,7 +14,7 @@ from lpsc_nd.pooling.dense_kernel import layer_kernel
     ("name", "parts"),
     [
         ("conv2d-9x9-16", {"dense", "bag sums", "product"}),
-        ("depthwise2d-9x9-64", {"dense", "bag sums"}),
+        ("depthwise2d-9x9-64", {"dense", "bag sums", "product"}),
         ("conv2d-5x5-3", {"dense", "kernel"}),
     ],
 )
@@ -72,6 +72,18 @@ def test_the_product_has_as_many_values_as_the_layer(monkeypatch):
     depth = case.layer().window.num_bags * case.in_channels
     assert all(columns == depth and rows * columns <= 1.1 * bounds.BLOCK_ELEMENTS for rows, columns in shapes)
     assert sum(rows for rows, _ in shapes) == pytest.approx(8 * 32 * 32, rel=0.01)
+
+
+def test_depthwise_values_are_weighted_in_two_ways_as_many_as_the_layer_has(monkeypatch):
+    case, shapes = CASES["depthwise2d-9x9-64"], []
+    monkeypatch.setattr(bounds.functional, "conv2d", lambda x, kernel, groups: shapes.append(x.shape))
+    ways = bounds._hot_weightings(case)
+    sites, bags, channels = ways["default"]().shape
+    assert (bags, channels) == (case.layer().window.num_bags, 64)
+    assert sites * bags * channels <= 1.1 * bounds.BLOCK_ELEMENTS
+    ways["channels last"]()
+    assert {(shape[1], shape[3]) for shape in shapes} == {(channels, bags)}
+    assert sum(shape[2] for shape in shapes) == pytest.approx(4 * 56 * 56, rel=0.01)
 
 
 @pytest.mark.parametrize(
