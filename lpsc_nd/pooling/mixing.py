@@ -64,10 +64,12 @@ class Mixing:
 
         ``pooled`` may be overwritten if every channel is a group.
         """
-        gy = values.flatten(0, -2).to(pooled.dtype)
         if self.groups == 1:
-            total[0].add_(product(gy.T, pooled.flatten(1).T))
-        elif self.groups == self.in_channels == self.out_channels:
+            rows = values.movedim(-1, 0).flatten(1).to(pooled.dtype)  # (C', sites), as a contiguous gradient lies
+            total[0].add_(product(rows, pooled.flatten(1).T))
+            return
+        gy = values.flatten(0, -2).to(pooled.dtype)
+        if self.groups == self.in_channels == self.out_channels:
             total[:, 0].add_(pooled.mul_(gy.unsqueeze(1)).sum(0).T)
         else:
             total.baddbmm_(self._by_group(gy.unsqueeze(1)).transpose(1, 2), self._by_group(pooled))
