@@ -28,6 +28,10 @@ PASSES: tuple[Pass, ...] = get_args(Pass)
 SECONDS, LEAST = 20.0, 9
 """Time for the repetitions of a pass, and how many there are in any case."""
 
+WARMED_BELOW = 0.5
+"""Passes of fewer seconds follow one of the same network, untimed, as they do in a training loop: its parameters and
+their momenta are then in the caches, not another network's."""
+
 
 def measure(case: NetworkCase, threads: int, seconds: float, notify: Notify = lambda stage: None) -> NetworkMeasurement:
     """Time inference, then a training step, of all networks of a case in turns; ``notify`` is told what is done."""
@@ -50,7 +54,7 @@ def take_turns(everyone: Sequence[Contender], part: Pass, seconds: float) -> Sam
         field = choose_formats(everyone, part)
         calls = {contender.name: contender.call(part) for contender in field.takes_part}
         left = seconds - (perf_counter() - begin)
-        times = interleave(calls, field.calls_per_sample, seconds=left, at_least=LEAST)
+        times = interleave(calls, field.calls_per_sample, seconds=left, at_least=LEAST, warmed_below=WARMED_BELOW)
     return Samples(times, field.left_out)
 
 

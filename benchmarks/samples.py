@@ -69,17 +69,19 @@ def interleave(
     *,
     seconds: float,
     at_least: int = 5,
+    warmed_below: float = SOON_WARM,
     clock: Clock = perf_counter,
 ) -> dict[str, list[float]]:
     """Time everything in turns: a repetition has every contender once, in an order of :func:`balanced_orders`.
 
-    What took less than ``SOON_WARM`` the last time is called once more, untimed, before its turn begins.
+    What took less than ``warmed_below`` the last time is called once more, untimed, before its turn begins.
 
     Args:
         calls: what to time.
         calls_per_sample: how many calls in a row make one sample, where a single one would be too short to time.
         seconds: no repetition starts after this time.
         at_least: repetitions that are made in any case.
+        warmed_below: seconds of a call that feels what ran before it.
         clock: the time in seconds.
 
     Returns:
@@ -90,7 +92,7 @@ def interleave(
     begin = clock()
     for repetitions, order in enumerate(itertools.cycle(balanced_orders(len(names))), start=1):
         for name in (names[place] for place in order):
-            if times[name] and times[name][-1] < SOON_WARM:
+            if times[name] and times[name][-1] < warmed_below:
                 calls[name]()
             times[name].append(time_calls(calls[name], calls_per_sample.get(name, 1), clock))
         if repetitions >= at_least and clock() - begin >= seconds:
