@@ -14,6 +14,8 @@ from torch.testing import assert_close
 from lpsc_nd import LPSConv2d
 from lpsc_nd.pooling import kept
 from lpsc_nd.pooling.dense_kernel import layer_kernel
+from lpsc_nd.pooling.folding import fold
+from lpsc_nd.pooling.mixing import Mixing
 
 
 @pytest.fixture
@@ -69,6 +71,23 @@ def test_another_window_reduction_or_type_of_the_same_parameter_is_noticed(layer
     assert_close(summed, layer_kernel(layer.weight, layer.center_weight, layer.window, "sum"))
     assert kernel_of(layer, torch.bfloat16).dtype == torch.bfloat16
     assert kernel_of(layer).dtype == torch.float32
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("groups", [1, 4])
+def test_weights_of_the_bag_engine_are_kept_in_the_order_of_its_product(groups):
+    layer = LPSConv2d(4, 4, 5, padding=2, num_directions=4, groups=groups)
+    parameters = (layer.weight, layer.center_weight, layer.window, layer.reduction, torch.float32)
+    folded = kept.folded_of(*parameters)
+    assert kept.folded_of(*parameters) is folded
+    assert_close(folded, fold(layer.weight, layer.center_weight, layer.stencil, "mean", torch.float32), rtol=0, atol=0)
+    matrix = Mixing(4, 4, layer.window.num_bags, groups).to_matrix(folded)
+    assert matrix.data_ptr() == folded.data_ptr()
+    assert matrix.is_contiguous()
+    layer.center_weight.data += 1
+    assert_close(kept.folded_of(*parameters) - folded, torch.eye(layer.window.num_bags)[-1].expand_as(folded))
+    assert layer.weight in kept._folded
+    assert layer.weight not in kept._kernels
 
 
 def test_nothing_is_kept_while_somebody_differentiates(layer):
