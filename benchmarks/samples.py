@@ -103,8 +103,8 @@ def interleave(
 def balanced_orders(number: int) -> list[list[int]]:
     """Return orders of 0 to number - 1 in which each comes first equally often, and after each other one equally often.
 
-    What ran before decides what is in the caches and how the memory is divided. These are the
-    Latin squares of Williams (1949), one for an even number, one and its mirror image for an odd one.
+    What ran before decides what is in the caches and how the memory is divided. These are the Latin squares of Williams
+    (1949), one for an even number, one and its mirror image for an odd one.
 
     >>> balanced_orders(4)
     [[0, 1, 3, 2], [1, 2, 0, 3], [2, 3, 1, 0], [3, 0, 2, 1]]

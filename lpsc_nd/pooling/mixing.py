@@ -28,9 +28,8 @@ class Mixing:
 
     def to_matrix(self, weight: Tensor) -> Tensor:
         """Arrange (C', C / groups, bags) as (G, C' / G, bags * C / G), the order in which a tile is pooled."""
-        grouped = weight.reshape(
-            self.groups, self.out_channels // self.groups, *weight.shape[1:]
-        )  # (G, C' / G, C / G, bags)
+        filters = self.out_channels // self.groups
+        grouped = weight.reshape(self.groups, filters, *weight.shape[1:])  # (G, C' / G, C / G, bags)
         return grouped.transpose(2, 3).flatten(2)
 
     def to_weight(self, matrix: Tensor) -> Tensor:
