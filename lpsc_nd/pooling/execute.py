@@ -47,25 +47,9 @@ def conv(
     ``last`` is what the caller remembers of the call before.
     """
     settings = (window, groups, padding_mode, reduction, engine)
-    if last is None or torch.compiler.is_compiling():
-        return _conv(x, weight, center_weight, bias, *settings, None)
-    repeated = last.repeat(x, (weight, center_weight, bias), settings)
-    return _conv(x, weight, center_weight, bias, *settings, last) if repeated is None else repeated
-
-
-def _conv(
-    x: Tensor,
-    weight: Tensor,
-    center_weight: Tensor | None,
-    bias: Tensor | None,
-    window: Window,
-    groups: int,
-    padding_mode: PaddingMode,
-    reduction: Reduction,
-    engine: Engine,
-    last: LastCall | None,
-) -> Tensor:
-    settings = (window, groups, padding_mode, reduction, engine)
+    last = None if torch.compiler.is_compiling() else last
+    if last is not None and (repeated := last.repeat(x, (weight, center_weight, bias), settings)) is not None:
+        return repeated
     inputs.check_rank(x, window.ndim)
     autocast = torch.amp.is_autocast_available(x.device.type) and torch.is_autocast_enabled(x.device.type)
     inputs.check_kind(x, autocast=autocast, weight=weight, center_weight=center_weight, bias=bias)
