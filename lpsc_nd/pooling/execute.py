@@ -68,7 +68,7 @@ def conv(
     with torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
         y = run(batched, weight, center_weight, bias, window, groups, reduction)
     if last is not None and batched is x:
-        last.remember(x, (weight, center_weight, bias), window, groups, name, settings)
+        last.remember(x, (weight, center_weight, bias), window, groups, reduction, name, settings)
     return y if x.ndim == window.ndim + 2 else y.squeeze(0)
 
 

@@ -67,9 +67,10 @@ def folded_of(
     return _make_or_find(_folded, _make_folded, size, weight, center_weight, window, reduction, dtype)
 
 
-def find_kernel(weight: Tensor) -> Kept | None:
-    """Return what kernel is kept for a parameter, which may be of other weights by now."""
-    return _kernels.get(weight)
+def find_kernel(weight: Tensor, window: Window, reduction: Reduction, dtype: torch.dtype) -> Kept | None:
+    """Return the kernel that is kept for a parameter and a window, which may be of other weights by now."""
+    found = _kernels.get(weight)
+    return found if found is not None and _is_for(found, window, reduction, dtype) else None
 
 
 def _make_or_find(

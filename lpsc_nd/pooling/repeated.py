@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling import depthwise
 from lpsc_nd.pooling.expand import CONVOLUTIONS, symmetric
 from lpsc_nd.pooling.kept import Kept, find_kernel
@@ -77,7 +78,14 @@ class LastCall:
         return call.convolve(x, call.kept.made, bias, *call.arguments)
 
     def remember(
-        self, x: Tensor, parameters: Parameters, window: Window, groups: int, engine: str, settings: Settings
+        self,
+        x: Tensor,
+        parameters: Parameters,
+        window: Window,
+        groups: int,
+        reduction: Reduction,
+        engine: str,
+        settings: Settings,
     ) -> None:
         """Remember a call that has been made, if it is to be repeated so.
 
@@ -86,6 +94,7 @@ class LastCall:
             parameters: the weight that the engine had, centre weight and bias.
             window: the window that was run.
             groups: groups of channels.
+            reduction: the one that was left to the engine.
             engine: the engine that ran.
             settings: what the layer says.
         """
@@ -94,8 +103,8 @@ class LastCall:
             return
         if not is_plain(x, *(parameter for parameter in parameters if parameter is not None)):
             return
-        kept = find_kernel(parameters[0])
-        if kept is not None and kept.made.dtype == x.dtype:
+        kept = find_kernel(parameters[0], window, reduction, x.dtype)
+        if kept is not None:
             _, padding = symmetric(x, window)
             arguments = (window.stride, padding, window.dilation, groups)
             convolve = CONVOLUTIONS[window.ndim]

@@ -12,7 +12,7 @@ from torch._dynamo.testing import CompileCounter
 from torch.testing import assert_close
 
 from lpsc_nd import LPSConv1d, LPSConv2d
-from lpsc_nd.pooling import repeated
+from lpsc_nd.pooling import kept, repeated
 
 
 def stem(**options) -> LPSConv2d:
@@ -177,3 +177,13 @@ def test_a_compiled_layer_compiles_once():
         assert_close(compiled(x), layer(x))
     assert counter.frame_count == 1
     torch.compiler.reset()
+
+
+@torch.no_grad()
+def test_a_kernel_that_is_kept_for_a_smaller_window_does_not_serve_the_whole_one(monkeypatch):
+    layer = LPSConv2d(3, 4, 9, padding=4, num_directions=6, reduction="sum", engine="expand")
+    monkeypatch.setattr(kept, "KEPT_ELEMENTS", layer.weight.shape[0] * layer.weight.shape[1] * 81 - 1)
+    small, large = torch.randn(2, 3, 3, 3), torch.randn(2, 3, 12, 12)
+    for x in (small, large, large, small, small):  # on the small one the window is trimmed to what it meets
+        assert_close(layer(x), layer.to_conv()(x))
+    assert repeats(layer, small)
