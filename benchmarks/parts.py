@@ -22,7 +22,7 @@ from benchmarks.references import FORMATS
 from benchmarks.rows import Row
 from benchmarks.runner import no_collection, settle_allocator, thread_count
 from lpsc_nd._files import write_csv
-from lpsc_nd.pooling import across_images, bags, mixing, whole_images
+from lpsc_nd.pooling import across_images, bags, mixing, product, side_by_side, whole_images
 
 Stopwatch = defaultdict[str, float]
 
@@ -30,10 +30,15 @@ PARTS: tuple[tuple[str, Any, str], ...] = (
     ("table", bags, "fill_table"),
     ("doublings", bags, "double"),
     ("bag sums", bags, "sum_bags"),
-    ("product", mixing, "product"),
+    ("product", product, "product"),
+    ("product", product, "_multiply_into"),
     ("store", mixing.Mixing, "store"),
     ("table", whole_images, "fill_table"),
     ("bag sums", whole_images, "sum_bags"),
+    ("table", side_by_side, "fill"),
+    ("bag sums", side_by_side, "sum_bags"),
+    ("product", side_by_side, "product"),
+    ("store", side_by_side, "store"),
     ("table", across_images, "fill"),
     ("doublings", across_images, "double"),
     ("bag sums", across_images, "sum_bags"),

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lpsc_nd.pooling import across_images, depthwise, mix_first, whole_images
+from lpsc_nd.pooling import across_images, depthwise, mix_first, side_by_side, whole_images
 from lpsc_nd.pooling.costs import Way, cheapest_way, grads_apart, mixes_first
+from lpsc_nd.pooling.folding import exchanged
 from lpsc_nd.pooling.layout import by_site, empty_sites
 from lpsc_nd.pooling.mixing import Mixing
 from lpsc_nd.pooling.plan import Step, plan
@@ -25,7 +26,11 @@ from lpsc_nd.pooling.table import compute_dtype, double, fill_table, spread_size
 from lpsc_nd.pooling.transposed import sum_bags, summed_tiles
 from lpsc_nd.pooling.window import Window
 
-WAYS: dict[Way, Any] = {"across images": across_images, "whole images": whole_images}
+WAYS: dict[Way, Any] = {
+    "across images": across_images,
+    "side by side": side_by_side,
+    "whole images": whole_images,
+}
 """Modules of the ways besides tiles, with the passes of one group of channels."""
 
 
@@ -99,11 +104,14 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
         return input_grad(gy, weight, window, groups, list(x.shape[2:])), weight_grad(x, gy, window, groups)
     if window.num_bags == 0:
         return torch.zeros_like(x), torch.zeros_like(weight)
+    way = cheapest_way("weight_grad", window.adjoint(x.shape[2:]), _shapes(gy.shape, x.shape[1], groups))
+    if way == "side by side":
+        return side_by_side.both_grads(x, gy, weight, window)
     gx = empty_sites(gy, x.shape[1], tuple(x.shape[2:]))
     mixing = Mixing(gx.shape[1], gy.shape[1], window.num_bags, groups)
     matrix, total = mixing.to_matrix(exchanged(weight, groups)), mixing.zeros(weight.dtype, x.device)
     cells, values = by_site(gx), by_site(x)
-    for place, pooled in _pooled_gradient(gy, window.adjoint(x.shape[2:]), x.shape[1], groups):
+    for place, pooled in _pooled_gradient(gy, window.adjoint(x.shape[2:]), way):
         mixing.accumulate(total, pooled, values[place])
         mixing.store(cells[place], pooled, matrix, None)  # last: it may overwrite the pooled matrix
         del pooled
@@ -166,21 +174,14 @@ def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...]) -> Iterator[
                 yield step, sum_bags(near, step.indices, step.offsets).view(-1, window.num_bags, channels)
 
 
-def _pooled_gradient(
-    gy: Tensor, adjoint: Window, channels: int, groups: int
-) -> Iterator[tuple[tuple[slice, ...], Tensor]]:
+def _pooled_gradient(gy: Tensor, adjoint: Window, way: Way) -> Iterator[tuple[tuple[slice, ...], Tensor]]:
     """Yield where a part of the input is, and what its cells pool of the output's gradient; the stride is 1."""
-    if cheapest_way("weight_grad", adjoint, _shapes(gy.shape, channels, groups)) == "whole images":
+    if way == "whole images":
         yield from whole_images.pooled_rows(gy, adjoint)
     else:
         for step, pooled in pooled_tiles(gy, adjoint, adjoint.stride):
             yield step.place, pooled
             del pooled
-
-
-def exchanged(weight: Tensor, groups: int) -> Tensor:
-    """Exchange input and output channels: (C', C / groups, bags) -> (C, C' / groups, bags)."""
-    return weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
 
 
 def _shapes(shape: Sequence[int], out_channels: int, groups: int) -> Shapes:

@@ -27,3 +27,8 @@ def divide(weight: Tensor, stencil: Stencil, reduction: Reduction, dtype: torch.
     """Divide each region's weight by its count, for a mean; in ``dtype``."""
     weight = weight.to(dtype)
     return weight / region_divisors(stencil, reduction, weight) if reduction == "mean" else weight
+
+
+def exchanged(weight: Tensor, groups: int) -> Tensor:
+    """Exchange input and output channels: (C', C / groups, bags) -> (C, C' / groups, bags)."""
+    return weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)

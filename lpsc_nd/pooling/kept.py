@@ -19,6 +19,7 @@ from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling.dense_kernel import layer_kernel
 from lpsc_nd.pooling.folding import fold
 from lpsc_nd.pooling.plain import is_plain
+from lpsc_nd.pooling.product import arranged
 from lpsc_nd.pooling.window import Window
 
 KEPT_ELEMENTS = 2**18
@@ -104,8 +105,7 @@ def _make_kernel(
 def _make_folded(
     weight: Tensor, center_weight: Tensor | None, window: Window, reduction: Reduction, dtype: torch.dtype
 ) -> Tensor:
-    folded = fold(weight, center_weight, window.stencil, reduction, dtype)
-    return folded.transpose(1, 2).contiguous().transpose(1, 2)
+    return arranged(fold(weight, center_weight, window.stencil, reduction, dtype))
 
 
 def _is_for(kept: Kept, window: Window, reduction: Reduction, dtype: torch.dtype) -> bool:

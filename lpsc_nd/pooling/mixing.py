@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lpsc_nd.pooling.product import product
+from lpsc_nd.pooling.product import add_product, arranged, transposed_product, write_product
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Mixing:
     def to_matrix(self, weight: Tensor) -> Tensor:
         """Arrange (C', C / groups, bags) as (G, C' / G, bags * C / G), the order in which a tile is pooled."""
         filters = self.out_channels // self.groups
-        grouped = weight.reshape(self.groups, filters, *weight.shape[1:])  # (G, C' / G, C / G, bags)
+        grouped = arranged(weight).view(self.groups, filters, *weight.shape[1:])  # (G, C' / G, C / G, bags)
         return grouped.transpose(2, 3).flatten(2)
 
     def to_weight(self, matrix: Tensor) -> Tensor:
@@ -49,11 +49,10 @@ class Mixing:
         """
         channels_first = target.stride(-1) != 1
         if self.groups == 1 and target.shape[0] == 1 and channels_first:
-            mixed = product(matrix[0], pooled.flatten(1))  # (C', sites): rows are copied whole
-            mixed = mixed if bias is None else mixed.add_(bias[:, None])
+            mixed = transposed_product(pooled.flatten(1), matrix[0], bias)  # (C', sites): rows are copied whole
             target[0].movedim(-1, 0).copy_(mixed.view(-1, *target.shape[1:-1]))
         elif self.groups == 1:
-            target.copy_(product(pooled.flatten(1), matrix[0], bias).view(target.shape))
+            write_product(target, pooled.flatten(1), matrix[0], bias)
         else:
             mixed = self._mix_groups(pooled, matrix)
             target.copy_((mixed if bias is None else mixed + bias).view(target.shape))
@@ -65,7 +64,7 @@ class Mixing:
         """
         if self.groups == 1:
             rows = values.movedim(-1, 0).flatten(1).to(pooled.dtype)  # (C', sites), as a contiguous gradient lies
-            total[0].add_(product(rows, pooled.flatten(1).T))
+            add_product(total[0], rows, pooled.flatten(1).T)
             return
         gy = values.flatten(0, -2).to(pooled.dtype)
         if self.groups == self.in_channels == self.out_channels:

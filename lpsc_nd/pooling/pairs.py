@@ -32,7 +32,7 @@ class Pairs:
 
 
 def pairs(window: Window, size: tuple[int, ...], rows: slice = slice(None)) -> Pairs:
-    """List the pairs of a window on an image of ``size``, bag by bag; cells in the padding are left out.
+    """List the pairs of a window on an image of ``size``, site by site, bag by bag; cells in the padding are left out.
 
     Args:
         window: how the stencil slides.
@@ -44,16 +44,16 @@ def pairs(window: Window, size: tuple[int, ...], rows: slice = slice(None)) -> P
     ranges[0] = ranges[0][rows]
     bags = np.repeat(np.arange(window.num_bags), np.diff(indptr))
     coordinates = np.unravel_index(cells, window.stencil.kernel_size)
-    found = np.zeros((len(cells), *(1,) * window.ndim), dtype=np.int32)
+    found = np.zeros((*(1,) * window.ndim, len(cells)), dtype=np.int32)
     inside = np.ones(found.shape, dtype=bool)
     for axis, n in enumerate(size):
-        places = np.asarray(ranges[axis], dtype=np.int32) * window.stride[axis] - window.padding[axis][0]
-        places = coordinates[axis][:, None] * window.dilation[axis] + places  # (cells, sites of the axis)
+        places = np.asarray(ranges[axis], dtype=np.int32)[:, None] * window.stride[axis] - window.padding[axis][0]
+        places = places + coordinates[axis] * window.dilation[axis]  # (sites of the axis, cells)
         shape = (len(ranges[axis]) if other == axis else 1 for other in range(window.ndim))
-        places = places.reshape(len(cells), *shape).astype(np.int32)
+        places = places.reshape(*shape, len(cells)).astype(np.int32)
         found = found * np.int32(n) + places
         inside = inside & (places >= 0) & (places < n)
-    entry, *site = np.nonzero(inside)
+    *site, entry = np.nonzero(inside)
     return Pairs(np.ravel_multi_index(site, tuple(map(len, ranges))), bags[entry], found[inside].astype(np.int64))
 
 

@@ -63,8 +63,10 @@ class Pass:
     @property
     def pool(self) -> float:
         """Filling a table and summing its bags."""
-        summed = self.sites * rows_read(self.window.stencil.token, self.window.center) / self.rates.pooled
-        return (math.prod(self.padded) / self.rates.tabled + summed) * max(self.in_channels, self.rates.vector)
+        filled = max(self.in_channels, self.rates.vector)
+        row = max(self.rates.row, filled / self.rates.pooled)
+        summed = self.sites * rows_read(self.window.stencil.token, self.window.center) * row
+        return math.prod(self.padded) * filled / self.rates.tabled + summed
 
     def mix(self, positions: int, columns: int) -> float:
         """Multiplying with the weights at so many positions, in a product of so many columns."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from lpsc_nd.pooling.bags import exchanged
+from lpsc_nd.pooling.folding import exchanged
 from lpsc_nd.pooling.mixing import Mixing
 from lpsc_nd.pooling.point_plan import Bags, Links, plan
 from lpsc_nd.pooling.product import product

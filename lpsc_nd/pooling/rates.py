@@ -1,4 +1,4 @@
-"""How fast the parts of an engine are: measured on one thread of an AVX-512 processor with PyTorch 2.13.
+"""How fast the parts of an engine are: measured on one thread of two processors with AVX-512, with PyTorch 2.13.
 
 For the choice between engines only their ratios matter.
 """
@@ -6,6 +6,8 @@ For the choice between engines only their ratios matter.
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from lpsc_nd.pooling.processor import is_intel
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,12 @@ class Rates:
         expansion: weights written into the dense kernel.
         passed: values read from the input or written to the output.
         product: floating-point operations of a pooled tile times the weights.
+        product_side: the same as a convolution, images side by side.
         product_overhead: rows of a product that cost as much as its fixed part.
         tabled: values copied into the padded table.
         pooled: values summed into bags.
         pooled_near: the same where a site reads every cell by itself, each row taking at least ``row``.
+        pooled_side: the same where several images stand side by side in a row.
         pooled_far: the same where every cell has a row for each bag.
         transposed: values whose images are brought innermost or outermost.
         row: seconds that a row of a bag takes beside its values.
@@ -50,10 +54,12 @@ class Rates:
     expansion: float = 3.0e8
     passed: float = 2.5e9
     product: float = 1.8e11
+    product_side: float = 1.1e11
     product_overhead: int = 32
     tabled: float = 1.3e9
     pooled: float = 1.8e10
     pooled_near: float = 2.2e10
+    pooled_side: float = 3.0e10
     pooled_far: float = 7.0e9
     transposed: float = 1.7e9
     row: float = 0.9e-9
@@ -64,4 +70,19 @@ class Rates:
     slack_whole: float = 1.1
 
 
-RATES = Rates()
+AMD = Rates()
+"""An EPYC of family 26; images side by side were not measured there, and their rates keep them from being chosen."""
+
+INTEL = Rates(
+    dense=1.8e11,
+    product=1.6e11,
+    product_side=8.6e10,
+    pooled=1.2e10,
+    pooled_near=1.6e10,
+    pooled_side=1.7e10,
+    row=2.2e-9,
+    call=3.0e-4,
+)
+"""A Xeon of family 6, model 207; what is not named was taken to be as on the other."""
+
+RATES = INTEL if is_intel() else AMD

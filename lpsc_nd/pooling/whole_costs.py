@@ -13,8 +13,8 @@ from lpsc_nd.pooling.shapes import PassName, Shapes
 from lpsc_nd.pooling.whole_images import pooled_elements
 from lpsc_nd.pooling.window import Window
 
-MOST_ENTRIES = 2**19
-"""Entries of the largest gather index of an image: two MiB."""
+MOST_ENTRIES = 2**21
+"""Entries of the largest gather index of an image: eight MiB."""
 
 MOST_MIXED = 2**22
 """Elements of the largest map of mixed values, which the input gradient needs whole: 16 MiB in float32."""

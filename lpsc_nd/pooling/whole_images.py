@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from functools import lru_cache
 from itertools import starmap
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lpsc_nd.pooling.layout import by_site, empty_sites
 from lpsc_nd.pooling.mixing import Mixing
-from lpsc_nd.pooling.pairs import Index, count_pairs, gather, pairs
+from lpsc_nd.pooling.pairs import Index, count_pairs, gather, pairs, repeat
 from lpsc_nd.pooling.product import product
 from lpsc_nd.pooling.scratch import scratch
 from lpsc_nd.pooling.slabs import shares
@@ -83,12 +84,10 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, input_size: tuple[int
 def pooled_rows(x: Tensor, window: Window) -> Iterator[tuple[tuple[slice, slice], Tensor]]:
     """Yield some images, and rows of their sites, with the pooled matrix (sites, bags, C), in the compute type."""
     channels, size = x.shape[1], tuple(x.shape[2:])
-    height = window.output_size(size)[0]
-    parts = min(height, -(-pooled_elements(window, channels, size) // max(1, POOLED_ELEMENTS)))
+    parts = -(-pooled_elements(window, channels, size) // max(1, POOLED_ELEMENTS))
     for images in groups(len(x), window, channels, size):
         with rows(x[images], compute_dtype(x.dtype)) as table:
-            for part in starmap(slice, shares(height, max(1, parts))):
-                index = bag_index(window, size, images.stop - images.start, part.start, part.stop)
+            for part, index in bag_indices(window, size, images.stop - images.start, parts):
                 yield (images, part), sum_bags(table, *index).view(-1, window.num_bags, channels)
 
 
@@ -109,12 +108,19 @@ def rows(x: Tensor, dtype: torch.dtype) -> Iterator[Tensor]:
         yield table.flatten(0, -2)
 
 
-@lru_cache(maxsize=64)
-def bag_index(window: Window, size: tuple[int, ...], images: int, start: int, stop: int) -> Index:
-    """Return what the bags (images, sites of the rows from start to stop, bags) read of a table (images, *size)."""
-    found, row = pairs(window, size, slice(start, stop)), math.prod(window.output_size(size)[1:])
-    bags = found.sites * window.num_bags + found.bags
-    return gather(bags, found.cells, (stop - start) * row * window.num_bags, images, math.prod(size))
+@lru_cache(maxsize=32)
+def bag_indices(window: Window, size: tuple[int, ...], images: int, parts: int) -> tuple[tuple[slice, Index], ...]:
+    """Cut the rows of sites into about so many parts; return which, and what the bags (images, *sites, bags) read.
+
+    The table that they read is (images, *size).
+    """
+    height, *others = window.output_size(size)
+    found = []
+    for part in starmap(slice, shares(height, max(1, min(height, parts)))):
+        listed, bags = pairs(window, size, part), (part.stop - part.start) * math.prod(others) * window.num_bags
+        counts = np.bincount(listed.sites * window.num_bags + listed.bags, minlength=bags)
+        found.append((part, repeat(listed.cells, counts, images, math.prod(size))))
+    return tuple(found)
 
 
 @lru_cache(maxsize=16)

@@ -14,25 +14,43 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck, gradgradcheck
 
 from lpsc_nd import LPSConv1d, LPSConv2d, LPSConv3d, Stencil
-from lpsc_nd.pooling import across_costs, across_images, bags, whole_costs, whole_images
+from lpsc_nd.pooling import (
+    across_costs,
+    across_images,
+    bags,
+    costs,
+    side_by_side,
+    side_costs,
+    whole_costs,
+    whole_images,
+)
 from lpsc_nd.pooling.across_index import adjoint_index, bag_index
 from lpsc_nd.pooling.costs import bags_seconds, cheapest_way
 from lpsc_nd.pooling.pairs import count_pairs, pairs
+from lpsc_nd.pooling.rates import AMD, INTEL
 from lpsc_nd.pooling.shapes import PASSES, Shapes
 from lpsc_nd.pooling.window import Window
 from lpsc_nd.testing import layer_cases
 
-OTHERS = ("across images", "whole images")
+OTHERS = ("across images", "side by side", "whole images")
+
+
+def takes(way, name, window, shapes):
+    """Tell whether a way can run a pass at all."""
+    if shapes.groups > 1 or window.num_bags == 0:
+        return way == "tiles"
+    return way != "side by side" or name != "input_grad" or all(step == 1 for step in window.stride)
 
 
 @contextmanager
-def running(way, elements=None):
-    """Make the bag engine run so, whatever it costs; optionally with groups of other sizes."""
+def running(way, elements=None, apart=True):
+    """Make the bag engine run so, whatever it costs; optionally with groups of other sizes, or gradients together."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bags, "cheapest_way", lambda name, window, shapes: way if shapes.groups == 1 else "tiles")
-        patch.setattr(bags, "grads_apart", lambda *_: way != "tiles")
+        patch.setattr(bags, "cheapest_way", lambda *call: way if takes(way, *call) else "tiles")
+        patch.setattr(bags, "grads_apart", lambda *_: apart and way != "tiles")
         if elements is not None:
             patch.setattr(across_images, "GROUP_ELEMENTS", elements)
+            patch.setattr(side_by_side, "POOLED_ELEMENTS", elements)
             patch.setattr(whole_images, "POOLED_ELEMENTS", elements)
         yield
 
@@ -50,13 +68,13 @@ def assert_same(found, expected, tolerance=1e-9):
         torch.testing.assert_close(got, wanted, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("way", OTHERS)
+@pytest.mark.parametrize(("way", "apart"), [*((way, True) for way in OTHERS), *((way, False) for way in OTHERS[1:])])
 @given(case=layer_cases())
-def test_every_way_equals_the_reference(way, case):
+def test_every_way_equals_the_reference(way, apart, case):
     assume(case.arguments["groups"] == 1)
     x = case.input()
     expected = results(case.layer(engine="reference"), x)
-    with running(way):
+    with running(way, apart=apart):
         assert_same(results(case.layer(engine="bags"), x), expected)
 
 
@@ -119,9 +137,16 @@ def test_three_axes_and_one(way):
             torch.testing.assert_close(layer(x), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("module", [across_images, whole_images])
-def test_regions_without_cells_and_masks_without_regions(module):
-    for mask in ([[0, 3, 1]], [[0, 0, 0]]):
+@pytest.mark.parametrize(
+    ("module", "masks"),
+    [
+        (across_images, ([[0, 3, 1]], [[0, 0, 0]])),
+        (side_by_side, ([[0, 3, 1]],)),  # without regions it is never chosen
+        (whole_images, ([[0, 3, 1]], [[0, 0, 0]])),
+    ],
+)
+def test_regions_without_cells_and_masks_without_regions(module, masks):
+    for mask in masks:
         stencil = Stencil.from_mask(mask, num_regions=3)
         window = Window(stencil, False, (1, 1), (1, 1), ((0, 0), (1, 1)))
         x, weight = torch.randn(4, 2, 3, 5), torch.randn(6, 2, 3)
@@ -164,6 +189,35 @@ def test_many_small_images_of_few_channels_are_run_so(name):
     assert cheapest_way(name, stem(), Shapes(128, 16, 64, 1, (32, 32))) != "across images"
     assert cheapest_way(name, stem(), Shapes(128, 3, 63, 3, (32, 32))) != "across images"
     assert cheapest_way(name, stem(), Shapes(128, 3, 64, 1, (512, 512))) != "across images"
+
+
+def narrow(stride=1):
+    return LPSConv2d(16, 16, 9, stride, 4).window
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_narrow_layers_on_several_images_can_be_run_side_by_side(name):
+    assert side_costs.suits(name, narrow(), Shapes(8, 16, 16, 1, (32, 32)))
+    assert not side_costs.suits(name, narrow(), Shapes(1, 16, 16, 1, (32, 32)))
+    assert not side_costs.suits(name, narrow(), Shapes(8, 3, 16, 1, (32, 32)))
+    assert not side_costs.suits(name, narrow(), Shapes(8, 16, 64, 1, (32, 32)))
+    assert not side_costs.suits(name, narrow(), Shapes(8, 16, 16, 4, (32, 32)))
+    assert not side_costs.suits(name, narrow(), Shapes(8, 16, 16, 1, (512, 512)))
+    assert side_costs.suits(name, narrow(stride=2), Shapes(8, 16, 16, 1, (32, 32))) == (name != "input_grad")
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_images_side_by_side_are_chosen_where_long_rows_are_cheap(name):
+    shapes = Shapes(8, 16, 16, 1, (32, 32))
+    assert costs._ways(name, narrow(), shapes, INTEL)["side by side"] < min(
+        seconds for way, seconds in costs._ways(name, narrow(), shapes, INTEL).items() if way != "side by side"
+    )
+    assert min(costs._ways(name, narrow(), shapes, AMD).items(), key=lambda item: item[1])[0] != "side by side"
+
+
+def test_groups_side_by_side_are_about_equal():
+    assert [side_by_side.images_at_once(batch, 16) for batch in (1, 7, 8, 9, 100)] == [1, 7, 8, 5, 8]
+    assert side_by_side.images_at_once(3, 1000) == 1
 
 
 def test_no_index_across_images_is_large(monkeypatch):

@@ -1,0 +1,106 @@
+"""The matrix product gives the same numbers whoever multiplies, and wherever they are written."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.testing import assert_close
+
+from lpsc_nd import LPSConv2d
+from lpsc_nd.pooling import processor, product
+
+
+@pytest.fixture(params=[False, True], ids=["oneDNN", "BLAS"])
+def multiplier(monkeypatch, request):
+    monkeypatch.setattr(product, "PREFERS_BLAS", request.param)
+    return "BLAS" if request.param else "oneDNN"
+
+
+def operands(rows=5, depth=7, columns=4, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(0)
+    shapes = (rows, depth), (columns, depth), (columns,)
+    left, right, bias = (torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes)
+    return left.to(dtype), right.to(dtype), bias.to(dtype), left @ right.T, bias
+
+
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_every_form_of_the_product(multiplier, with_bias, dtype):
+    left, right, bias, expected, offset = operands(dtype=dtype)
+    expected = (expected + offset if with_bias else expected).to(dtype)
+    term = bias if with_bias else None
+    assert_close(product.product(left, right, term), expected)
+    turned = product.transposed_product(left, right, term)
+    assert turned.is_contiguous()
+    assert_close(turned, expected.T)
+    total = torch.ones(5, 4, dtype=dtype)
+    product.add_product(total, left, right)
+    assert_close(total, 1 + (left @ right.T))
+
+
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize(
+    "target",
+    [
+        torch.empty(5, 4),
+        torch.empty(1, 5, 4),
+        torch.empty(5, 9)[:, 2:6],
+        torch.empty(4, 5).T,
+        torch.empty(5, 4, dtype=torch.bfloat16),
+    ],
+    ids=["matrix", "image", "part", "transposed", "half"],
+)
+def test_it_is_written_wherever_it_is_wanted(multiplier, target, with_bias):
+    left, right, bias, expected, offset = operands()
+    target.fill_(torch.nan)
+    product.write_product(target, left, right, bias if with_bias else None)
+    expected = expected + offset if with_bias else expected
+    assert_close(target.double().view(5, 4) if target.ndim == 3 else target.double(), expected, rtol=1e-2, atol=1e-2)
+
+
+def test_operands_may_lie_in_any_order(multiplier):
+    left, right, bias, expected, offset = operands()
+    found = product.product(left.T.contiguous().T, right.T.contiguous().T, torch.stack([bias, bias], 1)[:, 0])
+    assert_close(found, (expected + offset).float())
+
+
+@given(shape=st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(1, 5)))
+def test_arranging_changes_no_value(shape):
+    weight = torch.randn(shape)
+    for prefers_blas in (False, True):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(product, "PREFERS_BLAS", prefers_blas)
+            assert torch.equal(product.arranged(weight), weight)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_layer_is_its_dense_twin_whoever_multiplies(multiplier, groups, layout, batch):
+    layer = LPSConv2d(16, 24, 9, padding=4, groups=groups, engine="bags")
+    x = torch.randn(batch, 16, 12, 10).contiguous(memory_format=layout).requires_grad_()
+    expected, found = layer.to_conv()(x), layer(x)
+    assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    gy = torch.randn_like(found)
+    (wanted,) = torch.autograd.grad(expected, x, gy)
+    got, grad = torch.autograd.grad(found, [x, layer.weight], gy)
+    assert_close(got, wanted, rtol=1e-4, atol=1e-5)
+    with torch.no_grad():
+        reference = LPSConv2d(16, 24, 9, padding=4, groups=groups, engine="reference")
+        reference.load_state_dict(layer.state_dict())
+    (slope,) = torch.autograd.grad(reference(x), reference.weight, gy)
+    assert_close(grad, slope, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("Intel Xeon", True), ("AMD EPYC", False), (None, False)])
+def test_the_processor_is_what_pytorch_says(monkeypatch, name, expected):
+    said = {} if name is None else {"cpu_name": name}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: said, raising=False)
+    assert processor.is_intel() == expected
+
+
+def test_a_pytorch_that_says_nothing(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert not processor.is_intel()
