@@ -22,7 +22,7 @@ from benchmarks.references import FORMATS
 from benchmarks.rows import Row
 from benchmarks.runner import no_collection, settle_allocator, thread_count
 from lpsc_nd._files import write_csv
-from lpsc_nd.pooling import across_images, bags, mixing, product, side_by_side, whole_images
+from lpsc_nd.pooling import across_images, bags, mixing, product, side_by_side, site_by_site, whole_images
 
 Stopwatch = defaultdict[str, float]
 
@@ -35,10 +35,12 @@ PARTS: tuple[tuple[str, Any, str], ...] = (
     ("store", mixing.Mixing, "store"),
     ("table", whole_images, "fill_table"),
     ("bag sums", whole_images, "sum_bags"),
-    ("table", side_by_side, "fill"),
+    ("table", side_by_side, "write_sites_first"),
     ("bag sums", side_by_side, "sum_bags"),
     ("product", side_by_side, "product"),
     ("store", side_by_side, "store"),
+    ("bag sums", site_by_site, "sum_bags"),
+    ("product", site_by_site, "add_product"),
     ("table", across_images, "fill"),
     ("doublings", across_images, "double"),
     ("bag sums", across_images, "sum_bags"),

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lpsc_nd.pooling import across_images, depthwise, mix_first, side_by_side, whole_images
+from lpsc_nd.pooling import across_images, depthwise, mix_first, side_by_side, site_by_site, whole_images
 from lpsc_nd.pooling.costs import Way, cheapest_way, grads_apart, mixes_first
 from lpsc_nd.pooling.folding import exchanged
 from lpsc_nd.pooling.layout import by_site, empty_sites
@@ -29,6 +29,7 @@ from lpsc_nd.pooling.window import Window
 WAYS: dict[Way, Any] = {
     "across images": across_images,
     "side by side": side_by_side,
+    "site by site": site_by_site,
     "whole images": whole_images,
 }
 """Modules of the ways besides tiles, with the passes of one group of channels."""

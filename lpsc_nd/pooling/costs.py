@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
-from lpsc_nd.pooling import across_costs, side_costs, whole_costs
+from lpsc_nd.pooling import across_costs, side_costs, site_costs, whole_costs
 from lpsc_nd.pooling.across_costs import Across
 from lpsc_nd.pooling.passes import Pass
 from lpsc_nd.pooling.rates import RATES, Rates
@@ -17,8 +17,8 @@ from lpsc_nd.pooling.table import spread_size
 from lpsc_nd.pooling.whole_costs import Whole
 from lpsc_nd.pooling.window import Window
 
-Way = Literal["tiles", "across images", "side by side", "whole images"]
-"""How the bag engine runs a pass: tile by tile, rows across images, images side by side, or whole images, unpadded."""
+Way = Literal["tiles", "across images", "side by side", "site by site", "whole images"]
+"""How the bag engine runs a pass: in tiles, or with an index of the cells that are there, laid out in four ways."""
 
 
 def expand_seconds(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
@@ -120,12 +120,11 @@ def _ways(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> dict[
         across = Across(window, shapes, rates)
         ways["across images"] = across.input_grad if name == "input_grad" else across.pool_and_mix
     if whole_costs.suits(name, window, shapes):
-        whole = Whole(window, shapes, rates)
-        ways["whole images"] = shapes.batch * {
-            "forward": whole.forward, "weight_grad": whole.weight_grad, "input_grad": whole.input_grad
-        }[name]  # fmt: skip
+        ways["whole images"] = shapes.batch * Whole(window, shapes, rates).seconds(name)
     if side_costs.suits(name, window, shapes):
         ways["side by side"] = side_costs.Side(window, shapes, rates).seconds(name)
+    if site_costs.suits(name, window, shapes):
+        ways["site by site"] = site_costs.seconds(name, window, shapes, rates)
     return ways
 
 

@@ -24,6 +24,22 @@ def empty_sites(like: Tensor, channels: int, size: tuple[int, ...]) -> Tensor:
     return like.new_empty((shape[0], *size, channels)).movedim(-1, 1)
 
 
+def write_sites_first(table: Tensor, x: Tensor) -> None:
+    """Write (images, C, *size) into (sites, images, C)."""
+    if memory_format(x) == torch.contiguous_format:
+        table.flatten(1).copy_(x.reshape(table.shape[1:].numel(), -1).T)  # a matrix is transposed in blocks
+    else:
+        table.copy_(by_site(x).flatten(1, -2).transpose(0, 1))
+
+
+def read_sites_first(y: Tensor, table: Tensor) -> None:
+    """Write (sites, images, C) into (images, C, *size)."""
+    if y.is_contiguous():
+        y.view(table.shape[1:].numel(), -1).copy_(table.flatten(1).T)
+    else:
+        by_site(y).flatten(1, -2).copy_(table.transpose(0, 1))
+
+
 def by_site(y: Tensor) -> Tensor:
     """Return (B, C, *size) as (B, *size, C), a view."""
     return y.movedim(1, -1)

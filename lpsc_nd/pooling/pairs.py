@@ -85,6 +85,10 @@ def gather(targets: IntArray, sources: IntArray, num_targets: int, times: int, s
 
 def repeat(indices: IntArray, counts: IntArray, times: int, step: int) -> Index:
     """Return the index of several equal parts, ``step`` table rows apart, whose bags have so many entries each."""
-    rows = (np.arange(times)[:, None] * step + indices).ravel()
-    offsets = np.append(0, np.cumsum(np.tile(counts, times)))
+    return to_index((np.arange(times)[:, None] * step + indices).ravel(), np.tile(counts, times))
+
+
+def to_index(rows: IntArray, counts: IntArray) -> Index:
+    """Return the index of bags that read so many ``rows`` each."""
+    offsets = np.append(0, np.cumsum(counts))
     return torch.from_numpy(rows.astype(np.int32)), torch.from_numpy(offsets.astype(np.int32))

@@ -37,10 +37,11 @@ def transposed_product(left: Tensor, right: Tensor, bias: Tensor | None = None) 
 
 def write_product(target: Tensor, left: Tensor, right: Tensor, bias: Tensor | None = None) -> None:
     """Write ``left @ right.T + bias`` into ``target``, of any type, with m times n elements, n innermost."""
-    if takes_onednn(left) or target.dtype != left.dtype or not target.is_contiguous():
+    is_matrix = target.ndim == 2 and target.stride(1) == 1
+    if takes_onednn(left) or target.dtype != left.dtype or not (is_matrix or target.is_contiguous()):
         target.copy_(product(left, right, bias).view(target.shape))
     else:
-        _multiply_into(target.view(len(left), -1), left, right, bias)
+        _multiply_into(target if is_matrix else target.view(len(left), -1), left, right, bias)
 
 
 def _multiply_into(out: Tensor, left: Tensor, right: Tensor, bias: Tensor | None) -> None:

@@ -38,6 +38,7 @@ class Rates:
         vector: channels below which the processor's vectors are not filled: those of the table's rows, and those that
             PyTorch's convolution writes.
         image: seconds that an image takes beside its work where it is mixed first.
+        product_call: seconds that a product takes however small it is.
         call: seconds that a call of the bag engine takes however small its input is.
         slack: time of the bag engine beyond its parts (memory it allocates), as a factor.
         slack_whole: the same where it runs whole images.
@@ -65,6 +66,7 @@ class Rates:
     row: float = 0.9e-9
     vector: int = 16
     image: float = 2.0e-5
+    product_call: float = 8.0e-6
     call: float = 2.2e-4
     slack: float = 1.2
     slack_whole: float = 1.1

@@ -18,6 +18,7 @@ from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling import depthwise
 from lpsc_nd.pooling.expand import CONVOLUTIONS, symmetric
 from lpsc_nd.pooling.kept import Kept, find_kernel
+from lpsc_nd.pooling.layout import memory_format
 from lpsc_nd.pooling.plain import is_plain
 from lpsc_nd.pooling.window import Window
 
@@ -37,7 +38,8 @@ class Call(NamedTuple):
         shape: that of the input.
         strides: those of the input.
         dtype: type of input, kernel and bias.
-        kept: the kernel, and the values that it was written from.
+        kept: what is kept of the weights: the values that the kernel was written from.
+        kernel: the kernel, in the memory format of the input, which the convolution would else bring it to each time.
         convolve: PyTorch's convolution.
         arguments: stride, padding, dilation and groups.
     """
@@ -48,6 +50,7 @@ class Call(NamedTuple):
     strides: tuple[int, ...]
     dtype: torch.dtype
     kept: Kept
+    kernel: Tensor
     convolve: Callable[..., Tensor]
     arguments: tuple[Any, ...]
 
@@ -75,7 +78,7 @@ class LastCall:
             return None
         if torch.is_autocast_enabled("cpu") or not is_plain(x) or not call.kept.is_of(weight, center_weight):
             return None
-        return call.convolve(x, call.kept.made, bias, *call.arguments)
+        return call.convolve(x, call.kernel, bias, *call.arguments)
 
     def remember(
         self,
@@ -108,7 +111,9 @@ class LastCall:
             _, padding = symmetric(x, window)
             arguments = (window.stride, padding, window.dilation, groups)
             convolve = CONVOLUTIONS[window.ndim]
-            self._call = Call(settings, parameters, x.shape, x.stride(), x.dtype, kept, convolve, arguments)
+            with torch.inference_mode(False), torch.no_grad():
+                kernel = kept.made.contiguous(memory_format=memory_format(x))
+            self._call = Call(settings, parameters, x.shape, x.stride(), x.dtype, kept, kernel, convolve, arguments)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LastCall:
         return LastCall()

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lpsc_nd.pooling.folding import exchanged
-from lpsc_nd.pooling.layout import by_site, empty_sites, memory_format
+from lpsc_nd.pooling.layout import by_site, empty_sites, write_sites_first
 from lpsc_nd.pooling.scratch import scratch
 from lpsc_nd.pooling.slabs import shares
 from lpsc_nd.pooling.table import compute_dtype
@@ -95,16 +95,8 @@ def innermost(x: Tensor, dtype: torch.dtype) -> Iterator[Tensor]:
     """Lend (images, C, *size) as (cells, images, C) in ``dtype``, contiguous."""
     images, channels = x.shape[:2]
     with scratch((x.shape[2:].numel(), images, channels), dtype, x.device) as table:
-        fill(table, x)
+        write_sites_first(table, x)
         yield table
-
-
-def fill(table: Tensor, x: Tensor) -> None:
-    """Write (images, C, *in) into (cells, images, C)."""
-    if memory_format(x) == torch.contiguous_format:
-        table.flatten(1).copy_(x.reshape(table.shape[1:].numel(), -1).T)  # a matrix is transposed in blocks
-    else:
-        table.copy_(by_site(x).flatten(1, -2).transpose(0, 1))
 
 
 def store(y: Tensor, part: slice, pooled: Tensor, weight: Tensor, bias: Tensor | None) -> None:

@@ -49,17 +49,21 @@ class Whole:
     shapes: Shapes
     rates: Rates = RATES
 
+    def seconds(self, name: PassName) -> float:
+        """A pass by name."""
+        return {"forward": self.forward, "weight_grad": self.weight_grad, "input_grad": self.input_grad}[name]
+
     @property
     def weight_grad(self) -> float:
         """As long as forward, but for the product, which is slow where it has few columns."""
-        return self.forward + self._mixed * max(0.0, FULL_DEPTH / self._depth - 1)
+        return self.forward + self.mixed * max(0.0, FULL_DEPTH / self._depth - 1)
 
     @property
     def forward(self) -> float:
         """Copying the input, summing its bags, and the product."""
         copied = math.prod(self.shapes.size) * max(self.shapes.in_channels, self.rates.vector) / self.rates.tabled
         written = self._sites * self.shapes.out_channels / self.rates.passed
-        return self.rates.slack_whole * (copied + self._summed + self._mixed + written)
+        return self.rates.slack_whole * (copied + self._summed + self.mixed + written)
 
     @property
     def input_grad(self) -> float:
@@ -74,7 +78,8 @@ class Whole:
         return self.window.num_bags * self.shapes.in_channels
 
     @property
-    def _mixed(self) -> float:
+    def mixed(self) -> float:
+        """The product."""
         return self._product(self._depth, self.shapes.out_channels)
 
     @property

@@ -9,7 +9,7 @@ import torch
 from torch.testing import assert_close
 
 from lpsc_nd import LogPolarPartition, LPSConv2d, LPSPointConv, Neighborhood
-from lpsc_nd.pooling import bags, plan, point_bags, side_by_side, transposed, whole_images
+from lpsc_nd.pooling import bags, plan, point_bags, side_by_side, site_by_site, transposed, whole_images
 from lpsc_nd.pooling.folding import fold
 
 
@@ -39,6 +39,7 @@ def small_tiles(monkeypatch):
     monkeypatch.setattr(plan, "TILE_SITES", (4, 64))
     monkeypatch.setattr(whole_images, "POOLED_ELEMENTS", 2**11)
     monkeypatch.setattr(side_by_side, "POOLED_ELEMENTS", 2**11)
+    monkeypatch.setattr(site_by_site, "POOLED_ELEMENTS", 2**11)
     for made in (plan.plan, plan.transposed_plan):
         made.cache_clear()
     yield
@@ -52,13 +53,16 @@ def layer() -> LPSConv2d:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("way", ["tiles", "whole images", "side by side"])
+@pytest.mark.parametrize("way", ["tiles", "whole images", "side by side", "site by site"])
 @pytest.mark.parametrize("part", ["conv", "weight_grad", "input_grad", "both_grads"])
 def test_passes_of_the_bag_engine(monkeypatch, small_tiles, layer, way, part):
     monkeypatch.setattr(bags, "cheapest_way", lambda *arguments: way)
     monkeypatch.setattr(bags, "mixes_first", lambda *arguments: False)
-    monkeypatch.setattr(bags, "grads_apart", lambda *arguments: False)
-    seen = watch(monkeypatch, {"tiles": bags, "whole images": whole_images, "side by side": side_by_side}[way])
+    monkeypatch.setattr(bags, "grads_apart", lambda *arguments: way == "site by site")  # which has no way together
+    seen = watch(
+        monkeypatch,
+        {"tiles": bags, "whole images": whole_images, "side by side": side_by_side, "site by site": site_by_site}[way],
+    )
     x, gy = torch.randn(3, 16, 12, 12), torch.randn(3, 16, 12, 12)
     weight = fold(layer.weight, layer.center_weight, layer.stencil, "mean", torch.float32)
     {

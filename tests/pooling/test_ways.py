@@ -19,8 +19,11 @@ from lpsc_nd.pooling import (
     across_images,
     bags,
     costs,
+    product,
     side_by_side,
     side_costs,
+    site_by_site,
+    site_costs,
     whole_costs,
     whole_images,
 )
@@ -32,7 +35,7 @@ from lpsc_nd.pooling.shapes import PASSES, Shapes
 from lpsc_nd.pooling.window import Window
 from lpsc_nd.testing import layer_cases
 
-OTHERS = ("across images", "side by side", "whole images")
+OTHERS = ("across images", "side by side", "site by site", "whole images")
 
 
 def takes(way, name, window, shapes):
@@ -51,6 +54,7 @@ def running(way, elements=None, apart=True):
         if elements is not None:
             patch.setattr(across_images, "GROUP_ELEMENTS", elements)
             patch.setattr(side_by_side, "POOLED_ELEMENTS", elements)
+            patch.setattr(site_by_site, "POOLED_ELEMENTS", elements)
             patch.setattr(whole_images, "POOLED_ELEMENTS", elements)
         yield
 
@@ -68,7 +72,9 @@ def assert_same(found, expected, tolerance=1e-9):
         torch.testing.assert_close(got, wanted, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize(("way", "apart"), [*((way, True) for way in OTHERS), *((way, False) for way in OTHERS[1:])])
+@pytest.mark.parametrize(
+    ("way", "apart"), [*((way, True) for way in OTHERS), ("side by side", False), ("whole images", False)]
+)
 @given(case=layer_cases())
 def test_every_way_equals_the_reference(way, apart, case):
     assume(case.arguments["groups"] == 1)
@@ -142,6 +148,7 @@ def test_three_axes_and_one(way):
     [
         (across_images, ([[0, 3, 1]], [[0, 0, 0]])),
         (side_by_side, ([[0, 3, 1]],)),  # without regions it is never chosen
+        (site_by_site, ([[0, 3, 1]],)),
         (whole_images, ([[0, 3, 1]], [[0, 0, 0]])),
     ],
 )
@@ -215,6 +222,37 @@ def test_images_side_by_side_are_chosen_where_long_rows_are_cheap(name):
     assert min(costs._ways(name, narrow(), shapes, AMD).items(), key=lambda item: item[1])[0] != "side by side"
 
 
+@given(case=layer_cases(padding_modes=("zeros",)))
+def test_runs_of_bags_are_those_that_hold_a_cell(case):
+    window, size = case.layer().window, case.input_shape[-case.arguments["ndim"] :]
+    listed = pairs(window, size)
+    expected = set(zip(listed.sites.tolist(), listed.bags.tolist(), strict=True))
+    runs = site_by_site.runs_of_bags(window, size)
+    found = [(site, bag) for site, parts in enumerate(runs) for part in parts for bag in range(*part)]
+    assert sorted(expected) == found
+    assert len(runs) == math.prod(window.output_size(size))
+    for parts in runs:
+        assert all(before[1] < after[0] for before, after in itertools.pairwise(parts))
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_small_maps_of_large_batches_are_run_site_by_site_where_products_add_up_in_place(monkeypatch, name):
+    window = LPSConv2d(64, 192, 9, padding=4, growth=3.0).window
+    small = Shapes(100, 64, 192, 1, (4, 4))
+    monkeypatch.setattr(product, "PREFERS_BLAS", True)
+    found = costs._ways(name, window, small, INTEL)
+    assert min(found, key=found.__getitem__) == "site by site"
+    for shapes in (
+        Shapes(8, 64, 192, 1, (4, 4)),
+        Shapes(100, 16, 192, 1, (4, 4)),
+        Shapes(100, 64, 192, 1, (32, 32)),
+        Shapes(100, 64, 192, 2, (4, 4)),
+    ):
+        assert not site_costs.suits(name, window, shapes)
+    monkeypatch.setattr(product, "PREFERS_BLAS", False)
+    assert not site_costs.suits(name, window, small)
+
+
 def test_groups_side_by_side_are_about_equal():
     assert [side_by_side.images_at_once(batch, 16) for batch in (1, 7, 8, 9, 100)] == [1, 7, 8, 5, 8]
     assert side_by_side.images_at_once(3, 1000) == 1
@@ -263,7 +301,7 @@ def window_of(kernel_size):
 
 @pytest.mark.parametrize("name", PASSES)
 def test_maps_that_are_small_beside_the_window_are_run_whole(name):
-    assert cheapest_way(name, window_of(9), Shapes(100, 64, 192, 1, (4, 4))) == "whole images"
+    assert cheapest_way(name, window_of(9), Shapes(16, 64, 192, 1, (4, 4))) == "whole images"
     assert cheapest_way(name, window_of(9), Shapes(1, 64, 64, 1, (224, 224))) == "tiles"
     assert cheapest_way(name, window_of(9), Shapes(100, 64, 192, 2, (4, 4))) == "tiles"
 
