@@ -122,7 +122,7 @@ def _ways(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> dict[
     if whole_costs.suits(name, window, shapes):
         ways["whole images"] = shapes.batch * Whole(window, shapes, rates).seconds(name)
     if side_costs.suits(name, window, shapes):
-        ways["side by side"] = side_costs.Side(window, shapes, rates).seconds(name)
+        ways["side by side"] = side_costs.seconds(name, window, shapes, rates)
     if site_costs.suits(name, window, shapes):
         ways["site by site"] = site_costs.seconds(name, window, shapes, rates)
     return ways

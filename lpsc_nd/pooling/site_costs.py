@@ -26,11 +26,11 @@ def suits(name: PassName, window: Window, shapes: Shapes) -> bool:
 
     oneDNN writes each product to memory of its own, which takes back what empty bags spare.
     """
+    if not whole_costs.suits(name, window, shapes) or not product.PREFERS_BLAS:
+        return False
     if math.prod(window.output_size(shapes.size)) > MOST_SITES or shapes.batch < FEWEST_IMAGES:
         return False
-    if min(shapes.in_channels, shapes.out_channels) < FEWEST_CHANNELS:
-        return False
-    return product.PREFERS_BLAS and whole_costs.suits(name, window, shapes)
+    return min(shapes.in_channels, shapes.out_channels) >= FEWEST_CHANNELS
 
 
 def seconds(name: PassName, window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
