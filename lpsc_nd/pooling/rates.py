@@ -35,6 +35,7 @@ class Rates:
         pooled_far: the same where every cell has a row for each bag.
         transposed: values whose images are brought innermost or outermost.
         row: seconds that a row of a bag takes beside its values.
+        entry: seconds that an entry of a gather index takes beside its row, where the index is too large for the caches.
         vector: channels below which the processor's vectors are not filled: those of the table's rows, and those that
             PyTorch's convolution writes.
         image: seconds that an image takes beside its work where it is mixed first.
@@ -64,6 +65,7 @@ class Rates:
     pooled_far: float = 7.0e9
     transposed: float = 1.7e9
     row: float = 0.9e-9
+    entry: float = 0.5e-9
     vector: int = 16
     image: float = 2.0e-5
     product_call: float = 8.0e-6
@@ -83,7 +85,6 @@ INTEL = Rates(
     pooled_near=1.6e10,
     pooled_side=1.7e10,
     row=2.2e-9,
-    call=3.0e-4,
 )
 """A Xeon of family 6, model 207; what is not named was taken to be as on the other."""
 

@@ -16,6 +16,9 @@ from lpsc_nd.pooling.window import Window
 MOST_ENTRIES = 2**21
 """Entries of the largest gather index of an image: eight MiB."""
 
+NEAR_ENTRIES = 2**19
+"""Entries of a gather index, up to which the caches hold it from call to call."""
+
 MOST_MIXED = 2**22
 """Elements of the largest map of mixed values, which the input gradient needs whole: 16 MiB in float32."""
 
@@ -89,7 +92,8 @@ class Whole:
     @property
     def _summed(self) -> float:
         row = max(self.rates.row, self.shapes.in_channels / self.rates.pooled_near)
-        return count_pairs(self.window, self.shapes.size) * row
+        entries = count_pairs(self.window, self.shapes.size)
+        return entries * (row + self.rates.entry * (entries > NEAR_ENTRIES))
 
     def _product(self, depth: int, columns: int) -> float:
         rate = self.rates.product * min(1.0, columns / self.rates.vector)
