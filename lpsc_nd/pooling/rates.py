@@ -35,7 +35,7 @@ class Rates:
         pooled_far: the same where every cell has a row for each bag.
         transposed: values whose images are brought innermost or outermost.
         row: seconds that a row of a bag takes beside its values.
-        entry: seconds that an entry of a gather index takes beside its row, where the index is too large for the caches.
+        entry: seconds that an entry of a gather index takes beside its row where the index exceeds the caches.
         vector: channels below which the processor's vectors are not filled: those of the table's rows, and those that
             PyTorch's convolution writes.
         image: seconds that an image takes beside its work where it is mixed first.
