@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
@@ -50,25 +50,46 @@ def run(options: argparse.Namespace, sources: Sources, output: Output) -> None:
     """
     rows, gradients = [], {}
     for name, network in tracked(chosen_networks(options, sources).items(), "gradients"):
-        shape = input_shape(network, options.size)
-        with refusing_input(name, shape):
-            layer = last_map(network, shape) if options.layer is None else options.layer
-            gradient = input_gradient(network, shape, layer=layer or None)
-        field = (">= " if reaches_border(gradient) else "") + times(bounding_box(gradient))
-        reached, effective = str(int((gradient > 0).sum())), str(effective_cells(gradient))
-        rows.append((name, layer or "output", times(shape[1:]), field, reached, effective))
-        gradients[name] = gradient
-    output.table("erf", Table("Estimated receptive fields", _HEADINGS, rows, texts=2))
-    _draw(gradients, output)
+        row, gradients[name] = measure(name, network, input_shape(network, options.size), options.layer)
+        rows.append(row)
+    output.table("erf", table(rows))
+    draw(gradients, output)
 
 
-def _draw(gradients: Mapping[str, Tensor], output: Output) -> None:
+def measure(
+    name: str, network: nn.Module, shape: tuple[int, ...], layer: str | None = None
+) -> tuple[tuple[str, ...], Tensor]:
+    """Return a network's row of the table of fields, and its input gradient.
+
+    Args:
+        name: what the network is called.
+        network: not changed.
+        shape: (C, *size) of the input.
+        layer: name of the part to look at, by default the last map of several positions.
+
+    Raises:
+        ValueError: a shape that does not fit, or no such layer.
+    """
+    with refusing_input(name, shape):
+        layer = last_map(network, shape) if layer is None else layer
+        gradient = input_gradient(network, shape, layer=layer or None)
+    field = (">= " if reaches_border(gradient) else "") + times(bounding_box(gradient))
+    reached, effective = str(int((gradient > 0).sum())), str(effective_cells(gradient))
+    return (name, layer or "output", times(shape[1:]), field, reached, effective), gradient
+
+
+def table(rows: Sequence[Sequence[str]]) -> Table:
+    """Return the table of fields of some networks."""
+    return Table("Estimated receptive fields", _HEADINGS, rows, texts=2)
+
+
+def draw(gradients: Mapping[str, Tensor], output: Output) -> None:
     """Draw fields of one axis as lines, of two as maps and of three as slices."""
     drawn: set[str] = set()
-    for ndim, (name, draw) in _PICTURES.items():
+    for ndim, (name, draw_kind) in _PICTURES.items():
         shown = {network: g for network, g in gradients.items() if g.ndim == ndim and g.any()}
         if shown:
-            output.figure(name, draw(shown, title="Input gradient of one position of the output"))
+            output.figure(name, draw_kind(shown, title="Input gradient of one position of the output"))
             drawn.update(shown)
     for network in gradients:
         if network not in drawn:

@@ -70,16 +70,17 @@ class Output:
 
     Args:
         folder: where files go; those of the same name are replaced.
-        quiet: print no paths.
+        quiet: print neither tables nor paths.
     """
 
     folder: Path
     quiet: bool = False
 
     def table(self, name: str, table: Table) -> None:
-        """Print a table, and write it as ``name.txt`` and ``name.csv``."""
+        """Print a table, unless quiet, and write it as ``name.txt`` and ``name.csv``."""
         console = Console()
-        table.show(console if console.is_terminal else Console(width=_UNBOUNDED))
+        if not self.quiet:
+            table.show(console if console.is_terminal else Console(width=_UNBOUNDED))
         self._write(f"{name}.txt", table.to_text().encode())
         self._write(f"{name}.csv", table.to_csv().encode())
 
