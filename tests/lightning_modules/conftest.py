@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from pytorch_lightning import LightningModule, Trainer
+from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_modules.training_cli import run
 
@@ -53,3 +55,38 @@ def fitted(lpsc, tmp_path_factory):
     root = tmp_path_factory.mktemp("fitted")
     lpsc("fit", root, "--trainer.max_epochs=2")
     return root / "version_0"
+
+
+class _Task(LightningModule):
+    """Trains whatever it is given."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def training_step(self, batch, batch_idx):
+        return self.network(batch[0]).square().mean()
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.fixture
+def fit_with(tmp_path):
+    """Return a function that trains a network with a callback; it gives the folder of the callback's pictures."""
+
+    def fit(callback, network, shape, epochs):
+        trainer = Trainer(
+            default_root_dir=tmp_path,
+            max_epochs=epochs,
+            accelerator="cpu",
+            callbacks=[callback],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_checkpointing=False,
+            logger=False,
+        )
+        trainer.fit(_Task(network), DataLoader(TensorDataset(torch.randn(2, *shape))))
+        return tmp_path / "pictures"
+
+    return fit

@@ -1,50 +1,28 @@
 """Pictures of layers that appear while a network trains."""
 
 import pytest
-import torch
-from pytorch_lightning import LightningModule, Trainer
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
 
 from lightning_modules.picture_callbacks import LayerPictures
 from lpsc_nd import LPSConv1d, LPSConv2d, LPSConv3d
 
 
-class Task(LightningModule):
-    """Trains whatever it is given."""
+@pytest.fixture
+def trained(fit_with):
+    """Return a function that trains for some epochs with the callback; it gives the names of the pictures."""
 
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
+    def train(network, shape, epochs, **options):
+        return {path.name for path in fit_with(LayerPictures(**options), network, shape, epochs).glob("*.png")}
 
-    def training_step(self, batch, batch_idx):
-        return self.network(batch[0]).square().mean()
-
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), lr=0.1)
+    return train
 
 
-def trained(tmp_path, network, shape, epochs, **options):
-    """Train for some epochs with the callback; returns the names of the pictures."""
-    quiet = {
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "enable_checkpointing": False,
-        "logger": False,
-    }
-    pictures = LayerPictures(**options)
-    trainer = Trainer(default_root_dir=tmp_path, max_epochs=epochs, accelerator="cpu", callbacks=[pictures], **quiet)
-    trainer.fit(Task(network), DataLoader(TensorDataset(torch.randn(2, *shape))))
-    return {path.name for path in (tmp_path / "pictures").glob("*.png")}
-
-
-@pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers")
 @pytest.mark.parametrize(
     ("epochs", "every", "drawn"), [(4, 2, {0, 2, 4}), (3, 2, {0, 2, 3}), (1, 5, {0, 1}), (2, 1, {0, 1, 2})]
 )
-def test_kernels_are_drawn_at_the_start_every_few_epochs_and_at_the_end(tmp_path, epochs, every, drawn):
+def test_kernels_are_drawn_at_the_start_every_few_epochs_and_at_the_end(trained, epochs, every, drawn):
     layer = LPSConv2d(1, 2, 5, num_levels=1)
-    names = trained(tmp_path, nn.Sequential(layer), (1, 6, 6), epochs, every_n_epochs=every)
+    names = trained(nn.Sequential(layer), (1, 6, 6), epochs, every_n_epochs=every)
     kernels = {f"kernels_network.0_epoch_{epoch:04d}.png" for epoch in drawn}
     assert names == kernels | {"regions_network.0_map.png"}
 
@@ -60,26 +38,26 @@ def test_kernels_are_drawn_at_the_start_every_few_epochs_and_at_the_end(tmp_path
         ),
     ],
 )
-def test_layers_of_other_dimensions(tmp_path, layer, shape, regions):
-    names = trained(tmp_path, layer, shape, 1, values="taps")
+def test_layers_of_other_dimensions(trained, layer, shape, regions):
+    names = trained(layer, shape, 1, values="taps")
     assert {name for name in names if name.startswith("regions")} == {f"regions_network_{kind}.png" for kind in regions}
     assert "kernels_network_epoch_0001.png" in names
 
 
-def test_layers_by_name(tmp_path):
+def test_layers_by_name(trained):
     network = nn.Sequential(LPSConv1d(1, 1, 5), LPSConv1d(1, 1, 5))
-    names = trained(tmp_path, network, (1, 12), 1, layers=["network.1"])
+    names = trained(network, (1, 12), 1, layers=["network.1"])
     assert all("network.1" in name for name in names)
 
 
-def test_a_network_without_log_polar_layers_is_left_alone(tmp_path):
-    assert trained(tmp_path, nn.Conv1d(1, 1, 3), (1, 9), 1) == set()
+def test_a_network_without_log_polar_layers_is_left_alone(trained, tmp_path):
+    assert trained(nn.Conv1d(1, 1, 3), (1, 9), 1) == set()
     assert not (tmp_path / "pictures").exists()
 
 
-def test_an_unknown_layer_stops_the_training(tmp_path):
+def test_an_unknown_layer_stops_the_training(trained):
     with pytest.raises(ValueError, match=r"layers must be among network, got network\.1"):
-        trained(tmp_path, LPSConv1d(1, 1, 5), (1, 9), 1, layers=["network.1"])
+        trained(LPSConv1d(1, 1, 5), (1, 9), 1, layers=["network.1"])
 
 
 @pytest.mark.parametrize(
