@@ -1,6 +1,6 @@
 """The bag engine for narrow layers and several images: a row of its table holds one cell of some images, all channels.
 
-A row of 16 channels takes about as long to sum as one of 32. Here the images of a group stand beside each other in the
+A row of 16 channels can take as long to sum as one of 32. Here the images of a group stand beside each other in the
 row, and the index is that of one image. A site's sums (bags, images, C) are mixed as they lie by PyTorch's convolution
 with a kernel of bags by one: it adds up the products of all bags, (images, C) @ (C, C'), and its weight gradient is the
 layer's. The input gradient pools the output gradient with the reflected window; the stride is 1 there.
