@@ -31,7 +31,7 @@ PARTS: tuple[tuple[str, Any, str], ...] = (
     ("doublings", bags, "double"),
     ("bag sums", bags, "sum_bags"),
     ("product", product, "product"),
-    ("product", product, "_multiply_into"),
+    ("product", product, "multiply_into"),
     ("store", mixing.Mixing, "store"),
     ("table", whole_images, "fill_table"),
     ("bag sums", whole_images, "sum_bags"),

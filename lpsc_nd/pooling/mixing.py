@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lpsc_nd.pooling.product import add_product, arranged, transposed_product, write_product
+from lpsc_nd.pooling.product import add_columns, arranged, transposed_product, write_product, zero_columns
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,18 @@ class Mixing:
         grouped = arranged(weight).view(self.groups, filters, *weight.shape[1:])  # (G, C' / G, C / G, bags)
         return grouped.transpose(2, 3).flatten(2)
 
-    def to_weight(self, matrix: Tensor) -> Tensor:
-        """Undo :meth:`to_matrix`."""
+    def zeros(self, dtype: torch.dtype, device: torch.device) -> Tensor:
+        """Return the sum that :meth:`accumulate` adds to: (G, C' / G, columns), of one group shared out by columns."""
+        columns, filters = self.num_bags * self.in_channels // self.groups, self.out_channels // self.groups
+        if self.groups == 1:
+            return zero_columns(filters, columns, dtype, device)
+        return torch.zeros((self.groups, filters, columns), dtype=dtype, device=device)
+
+    def to_weight(self, total: Tensor) -> Tensor:
+        """Rearrange a sum as weights (C', C / groups, bags)."""
+        matrix = total.transpose(0, 1).flatten(1).unsqueeze(0) if self.groups == 1 else total
         grouped = matrix.unflatten(2, (self.num_bags, -1))  # (G, C' / G, bags, C / G)
         return grouped.transpose(2, 3).flatten(0, 1).contiguous()
-
-    def zeros(self, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """Return a sum of :meth:`to_matrix`'s shape to start from."""
-        columns = self.num_bags * self.in_channels // self.groups
-        return torch.zeros((self.groups, self.out_channels // self.groups, columns), dtype=dtype, device=device)
 
     def store(self, target: Tensor, pooled: Tensor, matrix: Tensor, bias: Tensor | None) -> None:
         """Write pooled (sites, bags, C) times matrix, plus bias, into ``target`` (images, *sites, C').
@@ -64,7 +67,7 @@ class Mixing:
         """
         if self.groups == 1:
             rows = values.movedim(-1, 0).flatten(1).to(pooled.dtype)  # (C', sites), as a contiguous gradient lies
-            add_product(total[0], rows, pooled.flatten(1).T)
+            add_columns(total, rows, pooled.flatten(1))
             return
         gy = values.flatten(0, -2).to(pooled.dtype)
         if self.groups == self.in_channels == self.out_channels:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.pooling.processor import is_intel
+from lpsc_nd.pooling.threads import add_into, add_into_columns, column_parts, multiply_into
 
 HAS_ONEDNN_LINEAR = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
@@ -24,7 +25,9 @@ def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
     if takes_onednn(left):
         bias = None if bias is None else bias.contiguous()  # oneDNN reads it without its stride
         return torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
-    return left @ right.T if bias is None else torch.addmm(bias, left, right.T)
+    out = left.new_empty(len(left), len(right))
+    multiply_into(out, left, right.T, bias)
+    return out
 
 
 def transposed_product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -41,14 +44,7 @@ def write_product(target: Tensor, left: Tensor, right: Tensor, bias: Tensor | No
     if takes_onednn(left) or target.dtype != left.dtype or not (is_matrix or target.is_contiguous()):
         target.copy_(product(left, right, bias).view(target.shape))
     else:
-        _multiply_into(target if is_matrix else target.view(len(left), -1), left, right, bias)
-
-
-def _multiply_into(out: Tensor, left: Tensor, right: Tensor, bias: Tensor | None) -> None:
-    if bias is None:
-        torch.mm(left, right.T, out=out)
-    else:
-        torch.addmm(bias, left, right.T, out=out)
+        multiply_into(target if is_matrix else target.view(len(left), -1), left, right.T, bias)
 
 
 def add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
@@ -56,7 +52,21 @@ def add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
     if takes_onednn(left):
         total.add_(product(left, right))
     else:
-        total.addmm_(left, right.T)
+        add_into(total, left, right.T)
+
+
+def add_columns(total: Tensor, left: Tensor, right: Tensor) -> None:
+    """Add ``left @ right`` to a sum of :func:`zero_columns`: (parts, m, n / parts), (m, k), (k, n)."""
+    if takes_onednn(left):
+        total[0].add_(product(left, right.T))
+    else:
+        add_into_columns(total, left, right)
+
+
+def zero_columns(rows: int, columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the sum (parts, m, n / parts) to which :func:`add_columns` adds; a part of the columns for each thread."""
+    parts = column_parts(columns) if device.type == "cpu" and (PREFERS_BLAS or dtype != torch.float32) else 1
+    return torch.zeros((parts, rows, columns // parts), dtype=dtype, device=device)
 
 
 def arranged(weight: Tensor) -> Tensor:

@@ -67,7 +67,8 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tens
 def weight_grad(x: Tensor, gy: Tensor, window: Window) -> Tensor:
     """Return the sum over sites of gy times the pooled input: (C', C, bags), in the compute type."""
     mixing = Mixing(gy.shape[1], x.shape[1], window.num_bags, groups=1)
-    total = mixing.zeros(compute_dtype(x.dtype), x.device)
+    columns = window.num_bags * x.shape[1]
+    total = torch.zeros((1, gy.shape[1], columns), dtype=compute_dtype(x.dtype), device=x.device)
     for images, pooled in pooled_sites(x, window):
         values = sites_first(gy[images], total.dtype)
         for site, block, run in blocks(pooled, window, tuple(x.shape[2:]), x.shape[1]):

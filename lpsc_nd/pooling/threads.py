@@ -1,0 +1,62 @@
+"""Matrix products of the BLAS, shared out to PyTorch's threads.
+
+MKL splits one product of few columns badly: (8192, 832) by (832, 64) takes 5.5 ms on one thread of a Xeon and 3.6 on
+two. As a batch of products, one for each thread, it takes 2.8. Rows are shared out where rows of the result are
+written, columns where one small result is added up over many products, so that no sum is split.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def multiply_into(out: Tensor, left: Tensor, right: Tensor, bias: Tensor | None = None) -> None:
+    """Write ``left @ right + bias``: (m, n), (m, k), (k, n), (n,); the rows of ``out`` are contiguous."""
+    whole, parts = _shared_rows(out, left)
+    if parts > 1:
+        products = (left[:whole].unflatten(0, (parts, -1)), right.expand(parts, *right.shape))
+        target = out[:whole].view(parts, -1, out.shape[1])
+        if bias is None:
+            torch.bmm(*products, out=target)
+        else:
+            torch.baddbmm(bias, *products, out=target)
+        out, left = out[whole:], left[whole:]
+    if out.shape[0] == 0:
+        return
+    if bias is None:
+        torch.mm(left, right, out=out)
+    else:
+        torch.addmm(bias, left, right, out=out)
+
+
+def add_into(total: Tensor, left: Tensor, right: Tensor) -> None:
+    """Add ``left @ right`` to ``total``: (m, n), (m, k), (k, n)."""
+    whole, parts = _shared_rows(total, left)
+    if parts > 1:
+        target = total[:whole].view(parts, -1, total.shape[1])
+        target.baddbmm_(left[:whole].unflatten(0, (parts, -1)), right.expand(parts, *right.shape))
+        total, left = total[whole:], left[whole:]
+    if total.shape[0] > 0:
+        total.addmm_(left, right)
+
+
+def column_parts(columns: int) -> int:
+    """Return into how many equal parts so many columns are shared out: the most that there are threads for."""
+    return next(parts for parts in range(torch.get_num_threads(), 0, -1) if columns % parts == 0)
+
+
+def add_into_columns(total: Tensor, left: Tensor, right: Tensor) -> None:
+    """Add ``left @ right`` to a matrix whose columns lie in parts: (parts, m, n / parts), (m, k), (k, n)."""
+    parts = total.shape[0]
+    if parts == 1:
+        total[0].addmm_(left, right)
+    else:
+        total.baddbmm_(left.expand(parts, *left.shape), right.unflatten(1, (parts, -1)).transpose(0, 1))
+
+
+def _shared_rows(out: Tensor, left: Tensor) -> tuple[int, int]:
+    """Return how many rows are shared out, and into how many equal parts."""
+    parts = torch.get_num_threads() if out.is_cpu and out.is_contiguous() else 1
+    rows = left.shape[0] // parts * parts
+    return (rows, parts) if rows > 0 and left.shape[1] > 0 else (0, 1)
