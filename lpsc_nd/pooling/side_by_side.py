@@ -1,28 +1,32 @@
 """The bag engine for narrow layers and several images: a row of its table holds one cell of some images, all channels.
 
 A row of 16 channels can take as long to sum as one of 32. Here the images of a group stand beside each other in the
-row, and the index is that of one image. A site's sums (bags, images, C) are mixed as they lie by PyTorch's convolution
-with a kernel of bags by one: it adds up the products of all bags, (images, C) @ (C, C'), and its weight gradient is the
-layer's. The input gradient pools the output gradient with the reflected window; the stride is 1 there.
+row, and the index is that of one image. The sums lie bag by bag, (bags, sites, images, C), and are mixed as they lie by
+PyTorch's convolution with a kernel of bags by one, which adds up the products of all bags, (sites * images, C) @
+(C, C'). The weight gradient is a product for each bag. The input gradient pools the output gradient with the reflected
+window; the stride is 1 there.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import lru_cache
 from itertools import starmap
+from typing import NamedTuple
 
-import torch
+import numpy as np
 from torch import Tensor
 from torch.nn import functional
 
 from lpsc_nd.pooling.folding import exchanged
-from lpsc_nd.pooling.layout import by_site, empty_sites, write_sites_first
+from lpsc_nd.pooling.layout import empty_sites, write_sites_first
+from lpsc_nd.pooling.pairs import Index, pairs, to_index
 from lpsc_nd.pooling.scratch import scratch
 from lpsc_nd.pooling.slabs import shares
 from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.transposed import sum_bags
-from lpsc_nd.pooling.whole_images import bag_indices, pooled_elements
+from lpsc_nd.pooling.whole_images import parts_of, pooled_elements
 from lpsc_nd.pooling.window import Window
 
 ROW_ELEMENTS = 128
@@ -30,6 +34,18 @@ ROW_ELEMENTS = 128
 
 POOLED_ELEMENTS = 2**21
 """Elements of a pooled matrix: eight MiB in float32, as the convolution gains more from length than from caches."""
+
+
+class Plan(NamedTuple):
+    """How a call is cut, and what is read.
+
+    Args:
+        groups: images that stand side by side, group by group.
+        parts: sites of an image, row-major, part by part, with the gather index of their bags.
+    """
+
+    groups: tuple[slice, ...]
+    parts: tuple[tuple[slice, Index], ...]
 
 
 def images_at_once(batch: int, channels: int) -> int:
@@ -40,20 +56,22 @@ def images_at_once(batch: int, channels: int) -> int:
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor:
     """Pool and mix: (B, C, *in), (C', C, bags) in the compute type -> (B, C', *out) in the type of ``x``."""
-    y = empty_sites(x, len(weight), window.output_size(x.shape[2:]))
+    y = empty_sites(x, weight.shape[0], window.output_size(x.shape[2:]))
+    sites, kernel = y.flatten(2), weight.unsqueeze(-1)
     for images, part, pooled in pooled_parts(x, window):
-        store(y[images], part, pooled, weight, bias)
+        store(sites[images, :, part], pooled, kernel, bias)
         del pooled
     return y
 
 
 def weight_grad(x: Tensor, gy: Tensor, window: Window) -> Tensor:
     """Return the sum over sites of gy times the pooled input: (C', C, bags), in the compute type."""
-    total = torch.zeros((gy.shape[1], x.shape[1], window.num_bags), dtype=compute_dtype(x.dtype), device=x.device)
+    total = x.new_zeros((window.num_bags, gy.shape[1], x.shape[1]), dtype=compute_dtype(x.dtype))
+    sites = gy.flatten(2)
     for images, part, pooled in pooled_parts(x, window):
-        total += slope(pooled, gy[images], part, total)
+        accumulate(total, pooled, sites[images, :, part])
         del pooled
-    return total
+    return total.permute(1, 2, 0).contiguous()
 
 
 def input_grad(gy: Tensor, weight: Tensor, window: Window, input_size: tuple[int, ...]) -> Tensor:
@@ -64,57 +82,71 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, input_size: tuple[int
 def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window) -> tuple[Tensor, Tensor]:
     """Return input and weight gradient of a stride of 1, from one pooling of the output gradient."""
     gx = empty_sites(gy, x.shape[1], tuple(x.shape[2:]))
-    swapped = exchanged(weight, 1)
-    total = torch.zeros_like(swapped)
+    cells, values, kernel = gx.flatten(2), x.flatten(2), exchanged(weight, 1).unsqueeze(-1)
+    total = weight.new_zeros((window.num_bags, x.shape[1], gy.shape[1]))
     for images, part, pooled in pooled_parts(gy, window.adjoint(x.shape[2:])):
-        store(gx[images], part, pooled, swapped, None)
-        total += slope(pooled, x[images], part, total)
+        store(cells[images, :, part], pooled, kernel, None)
+        accumulate(total, pooled, values[images, :, part])
         del pooled
-    return gx, exchanged(total, 1).contiguous()
+    return gx, total.permute(2, 1, 0).contiguous()
 
 
 def pooled_parts(x: Tensor, window: Window) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Yield some images, and rows of their sites, with the sums of these sites' bags: (sites, C, bags, images).
+    """Yield some images, and some of their sites, row-major, with the sums of these sites' bags.
 
-    They lie in memory as (sites, bags, images, C), in the compute type.
+    The sums are (1, C, bags, sites * images), channels last, in the compute type.
     """
-    channels, size = x.shape[1], tuple(x.shape[2:])
-    together = images_at_once(len(x), channels)
-    parts = -(-pooled_elements(window, channels * together, size) // max(1, POOLED_ELEMENTS))
-    for images in starmap(slice, shares(len(x), -(-len(x) // max(1, together)))):
+    (batch, channels), size, bags = x.shape[:2], tuple(x.shape[2:]), window.num_bags
+    planned = plan(window, batch, channels, size, POOLED_ELEMENTS)
+    cells = math.prod(size)
+    for images in planned.groups:
         count = images.stop - images.start
-        with innermost(x[images], compute_dtype(x.dtype)) as table:
-            for part, index in bag_indices(window, size, 1, parts):
-                sums = sum_bags(table.flatten(1), *index).view(-1, window.num_bags, count, channels)
-                yield images, part, sums.permute(0, 3, 1, 2)
+        shape = (cells, count, channels)
+        with scratch(shape, compute_dtype(x.dtype), x.device) as table:
+            write_sites_first(table, x[images])
+            for part, index in planned.parts:
+                sums = sum_bags(table.flatten(1), *index)
+                yield images, part, sums.view(1, bags, -1, channels).permute(0, 3, 1, 2)
                 del sums
 
 
-@contextmanager
-def innermost(x: Tensor, dtype: torch.dtype) -> Iterator[Tensor]:
-    """Lend (images, C, *size) as (cells, images, C) in ``dtype``, contiguous."""
-    images, channels = x.shape[:2]
-    with scratch((x.shape[2:].numel(), images, channels), dtype, x.device) as table:
-        write_sites_first(table, x)
-        yield table
+@lru_cache(maxsize=64)
+def plan(window: Window, batch: int, channels: int, size: tuple[int, ...], elements: int) -> Plan:
+    """Share images out to groups, and their sites to parts of at most so many elements of a pooled matrix."""
+    together = images_at_once(batch, channels)
+    parts = -(-pooled_elements(window, channels * together, size) // max(1, elements))
+    groups = starmap(slice, shares(batch, -(-batch // max(1, together))))
+    return Plan(tuple(groups), bag_indices(window, size, parts))
 
 
-def store(y: Tensor, part: slice, pooled: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    """Write pooled sites times the weights, plus bias, to some rows of some images (images, C', *out)."""
-    target = by_site(y)[:, part]
-    target.copy_(product(pooled, weight, bias).permute(2, 0, 1).reshape(target.shape))
+@lru_cache(maxsize=32)
+def bag_indices(window: Window, size: tuple[int, ...], parts: int) -> tuple[tuple[slice, Index], ...]:
+    """Cut the rows of sites into about so many parts; return which sites, and what their bags (bags, sites) read.
+
+    The table that they read has a row for each cell.
+    """
+    width, found = math.prod(window.output_size(size)[1:]), []
+    for rows in parts_of(window, size, parts):
+        listed, part = pairs(window, size, rows), slice(rows.start * width, rows.stop * width)
+        sites = part.stop - part.start
+        bags = listed.bags * sites + listed.sites
+        counts = np.bincount(bags, minlength=window.num_bags * sites)
+        found.append((part, to_index(listed.cells[np.argsort(bags, kind="stable")], counts)))
+    return tuple(found)
 
 
-def product(pooled: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """Mix the bags of each site: (sites, C, bags, images), (C', C, bags) -> (sites, C', images)."""
-    return functional.conv2d(pooled, weight.unsqueeze(-1), bias).squeeze(2)
+def store(target: Tensor, pooled: Tensor, kernel: Tensor, bias: Tensor | None) -> None:
+    """Write sums (1, C, bags, sites * images) times a kernel (C', C, bags, 1), plus bias: (images, C', sites)."""
+    mixed = product(pooled, kernel, bias).view(target.shape[1], -1, target.shape[0])
+    target.copy_(mixed.permute(2, 0, 1))
 
 
-def slope(pooled: Tensor, values: Tensor, part: slice, total: Tensor) -> Tensor:
-    """Return the sum over some sites and images of values (images, C', *out) times pooled: (C', C, bags)."""
-    sites = by_site(values)[:, part].flatten(1, -2)  # (images, sites, C')
-    rows = sites.transpose(0, 1).to(pooled.dtype).contiguous()  # (sites, images, C'), as a convolution would leave them
-    output = rows.permute(0, 2, 1).unsqueeze(2)
-    settings = ([1, 1], [0, 0], [1, 1], False, [0, 0], 1, [False, True, False])
-    grads = torch.ops.aten.convolution_backward(output, pooled, total.unsqueeze(-1), None, *settings)
-    return grads[1].squeeze(-1)
+def product(pooled: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
+    """Mix the bags of each site: (1, C, bags, sites * images), (C', C, bags, 1) -> (1, C', 1, sites * images)."""
+    return functional.conv2d(pooled, kernel, bias)
+
+
+def accumulate(total: Tensor, pooled: Tensor, values: Tensor) -> None:
+    """Add sums (1, C, bags, sites * images) times values (images, C', sites) to ``total`` (bags, C', C)."""
+    rows = values.permute(2, 0, 1).to(pooled.dtype).flatten(0, 1).T  # (C', sites * images), in the order of the sums
+    total.baddbmm_(rows.expand(total.shape[0], *rows.shape), pooled[0].permute(1, 2, 0))

@@ -114,13 +114,18 @@ def bag_indices(window: Window, size: tuple[int, ...], images: int, parts: int) 
 
     The table that they read is (images, *size).
     """
-    height, *others = window.output_size(size)
-    found = []
-    for part in starmap(slice, shares(height, max(1, min(height, parts)))):
-        listed, bags = pairs(window, size, part), (part.stop - part.start) * math.prod(others) * window.num_bags
+    sites, found = math.prod(window.output_size(size)[1:]), []
+    for part in parts_of(window, size, parts):
+        listed, bags = pairs(window, size, part), (part.stop - part.start) * sites * window.num_bags
         counts = np.bincount(listed.sites * window.num_bags + listed.bags, minlength=bags)
         found.append((part, repeat(listed.cells, counts, images, math.prod(size))))
     return tuple(found)
+
+
+def parts_of(window: Window, size: tuple[int, ...], parts: int) -> Iterator[slice]:
+    """Cut the rows of an image's sites into so many parts, or into single rows where there are fewer."""
+    height = window.output_size(size)[0]
+    return starmap(slice, shares(height, max(1, min(height, parts))))
 
 
 @lru_cache(maxsize=16)

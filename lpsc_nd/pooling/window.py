@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lpsc_nd.geometry import Stencil
 
@@ -64,14 +65,7 @@ class Window:
 
         It pools the output gradient, with ``stride - 1`` zeros between its sites, through the reflected stencil.
         """
-        sites = self.output_size(input_size)
-        padding = []
-        for axis, (before, _) in enumerate(self.padding):
-            spread = (sites[axis] - 1) * self.stride[axis] + 1
-            start = self.extent[axis] - 1 - before
-            padding.append((start, input_size[axis] + self.extent[axis] - 1 - start - spread))
-        ones = (1,) * self.ndim
-        return Window(self.stencil.reflect(), self.center, ones, self.dilation, tuple(padding))
+        return _adjoint(self, tuple(input_size))
 
     @property
     def args(self) -> WindowArgs:
@@ -86,3 +80,15 @@ class Window:
         """Take :attr:`args` back."""
         pairs = tuple(zip(padding[::2], padding[1::2], strict=True))
         return cls(Stencil.from_token(stencil), center, tuple(stride), tuple(dilation), pairs)
+
+
+@lru_cache(maxsize=256)
+def _adjoint(window: Window, input_size: tuple[int, ...]) -> Window:
+    sites = window.output_size(input_size)
+    padding = []
+    for axis, (before, _) in enumerate(window.padding):
+        spread = (sites[axis] - 1) * window.stride[axis] + 1
+        start = window.extent[axis] - 1 - before
+        padding.append((start, input_size[axis] + window.extent[axis] - 1 - start - spread))
+    ones = (1,) * window.ndim
+    return Window(window.stencil.reflect(), window.center, ones, window.dilation, tuple(padding))
