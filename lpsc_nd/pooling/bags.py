@@ -19,7 +19,7 @@ from lpsc_nd.pooling.costs import Way, cheapest_way, grads_apart, mixes_first
 from lpsc_nd.pooling.folding import exchanged
 from lpsc_nd.pooling.layout import by_site, empty_sites
 from lpsc_nd.pooling.mixing import Mixing
-from lpsc_nd.pooling.plan import Step, plan
+from lpsc_nd.pooling.plan import Step, plan, slab_elements
 from lpsc_nd.pooling.scratch import scratch
 from lpsc_nd.pooling.shapes import Shapes
 from lpsc_nd.pooling.table import compute_dtype, double, fill_table, spread_size
@@ -160,7 +160,7 @@ def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...]) -> Iterator[
     batch, channels = x.shape[:2]
     size = spread_size(x.shape[2:], steps)
     padded, sites = window.padded_size(size), window.output_size(size)
-    planned = plan(window, batch, padded, sites, channels, str(x.device))
+    planned = plan(window, batch, padded, sites, channels, str(x.device), slab_elements(window))
     most = max((slab.grid.table_rows for slab, _ in planned.slabs), default=0)
     shape = ((planned.doublings + 1) * most, channels)
     with scratch(shape, compute_dtype(x.dtype), x.device) as tables:

@@ -13,16 +13,18 @@ from torch import Tensor
 
 from lpsc_nd.geometry._types import IntArray
 from lpsc_nd.pooling.constants import cells_read
+from lpsc_nd.pooling.processor import is_intel
 from lpsc_nd.pooling.runs import MOST_DOUBLINGS, runs
 from lpsc_nd.pooling.slabs import Slab, cuts, fewest_cells, slabs
+from lpsc_nd.pooling.threads import larger
 from lpsc_nd.pooling.tiles import Grid, Tile, tiles
 from lpsc_nd.pooling.window import Window
 
 BagRows = tuple[IntArray, IntArray]
 """Table rows that one site reads, and where each of its bags begins among them."""
 
-TILE_ELEMENTS = 2**20
-"""Elements of a tile's pooled matrix: four MiB in float32, where cache misses and the calls per tile balance."""
+TILE_ELEMENTS = 2**21 if is_intel() else 2**20
+"""Elements of a tile's pooled matrix, eight or four MiB in float32: where cache misses and calls per tile balance."""
 
 TILE_ENTRIES = 2**17
 """Entries of the gather index of a tile of a transposed plan."""
@@ -32,6 +34,9 @@ TILE_SITES = (64, 2048)
 
 SLAB_ELEMENTS = 2**20
 """Elements of a slab's tables: four MiB in float32."""
+
+SHARED = 2
+"""How much larger they may be where several threads share them, and neighbouring slabs overlap on several axes."""
 
 SLAB_SHARES = (1, 2)
 """By what that is divided, to see whether smaller tables are better."""
@@ -81,7 +86,13 @@ class Plan:
 
 @lru_cache(maxsize=16)
 def plan(
-    window: Window, batch: int, padded: tuple[int, ...], sites: tuple[int, ...], channels: int, device: str
+    window: Window,
+    batch: int,
+    padded: tuple[int, ...],
+    sites: tuple[int, ...],
+    channels: int,
+    device: str,
+    elements: int = SLAB_ELEMENTS,
 ) -> Plan:
     """Plan the bag sums of a window at every site of a call.
 
@@ -92,10 +103,11 @@ def plan(
         sites: output size per axis.
         channels: columns of the table.
         device: where the index lives.
+        elements: of a slab's tables.
     """
     if 0 in (batch, channels, window.num_bags, *sites):
         return Plan(0, ())
-    tables = _best_tables(window, padded, sites, channels)
+    tables = _best_tables(window, padded, sites, channels, elements)
     parts, read = slabs(window, batch, padded, sites, tables.cells), partial(_bag_rows, window, tables.doublings)
     return Plan(tables.doublings, _steps(parts, _tile_sites(window.num_bags * channels), 1, read, device))
 
@@ -188,11 +200,18 @@ class _Tables:
     cells: int
 
 
-def _best_tables(window: Window, padded: tuple[int, ...], sites: tuple[int, ...], channels: int) -> _Tables:
+def slab_elements(window: Window) -> int:
+    """Return how many elements a slab's tables have on as many threads as there are."""
+    return larger(SLAB_ELEMENTS, SHARED) if window.ndim > 1 else SLAB_ELEMENTS
+
+
+def _best_tables(
+    window: Window, padded: tuple[int, ...], sites: tuple[int, ...], channels: int, elements: int
+) -> _Tables:
     """Weigh the rows that all sites read against the rows of the tables, which are read twice and written once."""
     fewest = fewest_cells(window)
     candidates = [
-        _Tables(doublings, max(fewest, SLAB_ELEMENTS // (channels * (doublings + 1)) // share))
+        _Tables(doublings, max(fewest, elements // (channels * (doublings + 1)) // share))
         for doublings in range(MOST_DOUBLINGS + 1)
         for share in SLAB_SHARES
     ]

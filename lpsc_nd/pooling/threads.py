@@ -1,4 +1,4 @@
-"""Matrix products of the BLAS, shared out to PyTorch's threads.
+"""What changes where PyTorch has several threads: products of the BLAS are shared out, and more is done at once.
 
 MKL splits one product of few columns badly: (8192, 832) by (832, 64) takes 5.5 ms on one thread of a Xeon and 3.6 on
 two. As a batch of products, one for each thread, it takes 2.8. Rows are shared out where rows of the result are
@@ -9,6 +9,17 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+from lpsc_nd.pooling.processor import is_intel
+
+
+def larger(elements: int, times: int) -> int:
+    """Return a size of what is worked on at once: so many times as large where threads share it, on Intel's processors.
+
+    Each call of an operator begins and ends with all threads together, so fewer and longer calls are better. On the
+    other processors the sizes were only measured with one thread.
+    """
+    return times * elements if torch.get_num_threads() > 1 and is_intel() else elements
 
 
 def multiply_into(out: Tensor, left: Tensor, right: Tensor, bias: Tensor | None = None) -> None:

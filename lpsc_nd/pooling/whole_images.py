@@ -25,14 +25,18 @@ from lpsc_nd.pooling.product import product
 from lpsc_nd.pooling.scratch import scratch
 from lpsc_nd.pooling.slabs import shares
 from lpsc_nd.pooling.table import compute_dtype, fill_table
+from lpsc_nd.pooling.threads import larger
 from lpsc_nd.pooling.transposed import sum_bags
 from lpsc_nd.pooling.window import Window
 
 POOLED_ELEMENTS = 2**20
-"""Elements of a pooled matrix, of some images or of some rows of sites of one: four MiB in float32."""
+"""Elements of a pooled matrix, of some images or of some rows of sites of one: four MiB in float32 on one thread."""
 
 GROUP_ENTRIES = 2**18
-"""Entries of the gather index of several images: one MiB."""
+"""Entries of the gather index of several images: one MiB on one thread."""
+
+SHARED = 4
+"""How much larger both may be where several threads share them."""
 
 
 def pooled_elements(window: Window, channels: int, size: tuple[int, ...]) -> int:
@@ -42,8 +46,9 @@ def pooled_elements(window: Window, channels: int, size: tuple[int, ...]) -> int
 
 def images_at_once(window: Window, channels: int, size: tuple[int, ...]) -> int:
     """Return how many images are run together."""
-    by_index = GROUP_ENTRIES // max(1, count_pairs(window, size))
-    return max(1, min(by_index, POOLED_ELEMENTS // max(1, pooled_elements(window, channels, size))))
+    by_index = larger(GROUP_ENTRIES, SHARED) // max(1, count_pairs(window, size))
+    by_sums = larger(POOLED_ELEMENTS, SHARED) // max(1, pooled_elements(window, channels, size))
+    return max(1, min(by_index, by_sums))
 
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor:
@@ -84,7 +89,7 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, input_size: tuple[int
 def pooled_rows(x: Tensor, window: Window) -> Iterator[tuple[tuple[slice, slice], Tensor]]:
     """Yield some images, and rows of their sites, with the pooled matrix (sites, bags, C), in the compute type."""
     channels, size = x.shape[1], tuple(x.shape[2:])
-    parts = -(-pooled_elements(window, channels, size) // max(1, POOLED_ELEMENTS))
+    parts = -(-pooled_elements(window, channels, size) // max(1, larger(POOLED_ELEMENTS, SHARED)))
     for images in groups(len(x), window, channels, size):
         with rows(x[images], compute_dtype(x.dtype)) as table:
             for part, index in bag_indices(window, size, images.stop - images.start, parts):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from lpsc_nd import LPSConvNd
-from lpsc_nd.pooling import product, threads
+from lpsc_nd.pooling import plan, product, threads, whole_images
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -91,3 +91,18 @@ def test_a_layer_computes_the_same_on_any_number_of_threads(ndim, channels, filt
         torch.set_num_threads(before)
     for got, wanted in zip(found, expected, strict=True):
         assert_close(got, wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("intel", [False, True])
+def test_more_is_done_at_once_on_several_threads_of_a_processor_where_it_was_measured(
+    monkeypatch, number_of_threads, intel
+):
+    monkeypatch.setattr(threads, "is_intel", lambda: intel)
+    more = intel and number_of_threads > 1
+    assert threads.larger(100, 4) == (400 if more else 100)
+    plane, line = (LPSConvNd(ndim, 2, 2, 5, padding=2, num_levels=1).window for ndim in (2, 1))
+    assert plan.slab_elements(plane) == plan.SLAB_ELEMENTS * (plan.SHARED if more else 1)
+    assert plan.slab_elements(line) == plan.SLAB_ELEMENTS
+    of_one = whole_images.pooled_elements(plane, 64, (32, 32))
+    most = whole_images.POOLED_ELEMENTS * (whole_images.SHARED if more else 1)
+    assert whole_images.images_at_once(plane, 64, (32, 32)) == most // of_one > 1
