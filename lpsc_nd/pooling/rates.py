@@ -26,7 +26,7 @@ class Rates:
         expansion: weights written into the dense kernel.
         passed: values read from the input or written to the output.
         product: floating-point operations of a pooled tile times the weights.
-        product_side: the same as a convolution, images side by side.
+        product_side: the same as a convolution, where several images stand side by side.
         product_overhead: rows of a product that cost as much as its fixed part.
         tabled: values copied into the padded table.
         pooled: values summed into bags.
@@ -80,7 +80,7 @@ AMD = Rates()
 INTEL = Rates(
     dense=1.8e11,
     product=1.6e11,
-    product_side=8.6e10,
+    product_side=9.3e10,
     pooled=1.2e10,
     pooled_near=1.6e10,
     pooled_side=1.7e10,
