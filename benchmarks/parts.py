@@ -81,24 +81,29 @@ def measure_parts(case: Case, repetitions: int) -> dict[str, float]:
 def stopwatches(watch: Stopwatch) -> Iterator[None]:
     """Add the time spent in each part to ``watch``."""
     originals = [getattr(owner, attribute) for _, owner, attribute in PARTS]
+    running: set[str] = set()
     try:
         for original, (name, owner, attribute) in zip(originals, PARTS, strict=True):
-            setattr(owner, attribute, timed(original, name, watch))
+            setattr(owner, attribute, timed(original, name, watch, running))
         yield
     finally:
         for original, (_, owner, attribute) in zip(originals, PARTS, strict=True):
             setattr(owner, attribute, original)
 
 
-def timed(function: Callable[..., Any], name: str, watch: Stopwatch) -> Callable[..., Any]:
-    """Return ``function`` with a stopwatch."""
+def timed(function: Callable[..., Any], name: str, watch: Stopwatch, running: set[str]) -> Callable[..., Any]:
+    """Return ``function`` with a stopwatch, which one within another of the same name does not start."""
 
     @functools.wraps(function)
     def run(*arguments: Any, **options: Any) -> Any:
+        if name in running:
+            return function(*arguments, **options)
         begin = perf_counter()
+        running.add(name)
         try:
             return function(*arguments, **options)
         finally:
+            running.remove(name)
             watch[name] += perf_counter() - begin
 
     return run

@@ -68,6 +68,8 @@ def add_into_columns(total: Tensor, left: Tensor, right: Tensor) -> None:
 
 def _shared_rows(out: Tensor, left: Tensor) -> tuple[int, int]:
     """Return how many rows are shared out, and into how many equal parts."""
-    parts = torch.get_num_threads() if out.is_cpu and out.is_contiguous() else 1
+    parts = torch.get_num_threads()
+    if parts == 1 or not out.is_cpu or not out.is_contiguous() or left.shape[1] == 0:
+        return 0, 1
     rows = left.shape[0] // parts * parts
-    return (rows, parts) if rows > 0 and left.shape[1] > 0 else (0, 1)
+    return (rows, parts) if rows > 0 else (0, 1)
