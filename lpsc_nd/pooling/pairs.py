@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lpsc_nd.geometry._types import IntArray
+from lpsc_nd.geometry._types import IntArray, Integers
 from lpsc_nd.pooling.window import Window
 
 Index = tuple[Tensor, Tensor]
@@ -83,12 +83,13 @@ def gather(targets: IntArray, sources: IntArray, num_targets: int, times: int, s
     return repeat(sources[order], np.bincount(targets, minlength=num_targets), times, step)
 
 
-def repeat(indices: IntArray, counts: IntArray, times: int, step: int) -> Index:
+def repeat(indices: Integers, counts: Integers, times: int, step: int) -> Index:
     """Return the index of several equal parts, ``step`` table rows apart, whose bags have so many entries each."""
-    return to_index((np.arange(times)[:, None] * step + indices).ravel(), np.tile(counts, times))
+    firsts = step * np.arange(times, dtype=indices.dtype)[:, None]
+    return to_index((firsts + indices).ravel(), np.tile(counts, times))
 
 
-def to_index(rows: IntArray, counts: IntArray) -> Index:
+def to_index(rows: Integers, counts: Integers) -> Index:
     """Return the index of bags that read so many ``rows`` each."""
     offsets = np.append(0, np.cumsum(counts))
-    return torch.from_numpy(rows.astype(np.int32)), torch.from_numpy(offsets.astype(np.int32))
+    return torch.from_numpy(rows.astype(np.int32, copy=False)), torch.from_numpy(offsets.astype(np.int32))

@@ -16,8 +16,8 @@ from lpsc_nd.pooling.processor import is_intel
 def larger(elements: int, times: int) -> int:
     """Return a size of what is worked on at once: so many times as large where threads share it, on Intel's processors.
 
-    Each call of an operator begins and ends with all threads together, so fewer and longer calls are better. On the
-    other processors the sizes were only measured with one thread.
+    Each call of an operator begins and ends with all threads together, so fewer and longer calls are better. On other
+    processors larger ones were not measured.
     """
     return times * elements if torch.get_num_threads() > 1 and is_intel() else elements
 
@@ -63,7 +63,7 @@ def add_into_columns(total: Tensor, left: Tensor, right: Tensor) -> None:
     if parts == 1:
         total[0].addmm_(left, right)
     else:
-        total.baddbmm_(left.expand(parts, *left.shape), right.unflatten(1, (parts, -1)).transpose(0, 1))
+        total.baddbmm_(left.expand(parts, *left.shape), right.view(-1, parts, right.shape[1] // parts).transpose(0, 1))
 
 
 def _shared_rows(out: Tensor, left: Tensor) -> tuple[int, int]:

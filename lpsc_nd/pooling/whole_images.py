@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lpsc_nd.geometry._types import Int32Array
 from lpsc_nd.pooling.layout import by_site, empty_sites
 from lpsc_nd.pooling.mixing import Mixing
 from lpsc_nd.pooling.pairs import Index, count_pairs, gather, pairs, repeat
@@ -34,6 +35,9 @@ POOLED_ELEMENTS = 2**20
 
 GROUP_ENTRIES = 2**18
 """Entries of the gather index of several images: one MiB on one thread."""
+
+LISTED_PAIRS = 2**18
+"""Pairs of a site and a cell that are listed at once, in some dozens of bytes each."""
 
 SHARED = 4
 """How much larger both may be where several threads share them."""
@@ -119,12 +123,23 @@ def bag_indices(window: Window, size: tuple[int, ...], images: int, parts: int) 
 
     The table that they read is (images, *size).
     """
-    sites, found = math.prod(window.output_size(size)[1:]), []
+    found = []
     for part in parts_of(window, size, parts):
-        listed, bags = pairs(window, size, part), (part.stop - part.start) * sites * window.num_bags
-        counts = np.bincount(listed.sites * window.num_bags + listed.bags, minlength=bags)
-        found.append((part, repeat(listed.cells, counts, images, math.prod(size))))
+        number = -(
+            -count_pairs(window, size) * (part.stop - part.start) // (LISTED_PAIRS * window.output_size(size)[0])
+        )
+        rows = shares(part.stop - part.start, max(1, min(part.stop - part.start, number)))
+        listed = [_listed(window, size, slice(part.start + start, part.start + stop)) for start, stop in rows]
+        cells, counts = map(np.concatenate, zip(*listed, strict=True))
+        found.append((part, repeat(cells, counts, images, math.prod(size))))
     return tuple(found)
+
+
+def _listed(window: Window, size: tuple[int, ...], rows: slice) -> tuple[Int32Array, Int32Array]:
+    """Return the cells of an image that the bags of some rows of sites read, and how many each reads."""
+    listed, sites = pairs(window, size, rows), (rows.stop - rows.start) * math.prod(window.output_size(size)[1:])
+    counts = np.bincount(listed.sites * window.num_bags + listed.bags, minlength=sites * window.num_bags)
+    return listed.cells.astype(np.int32), counts.astype(np.int32)
 
 
 def parts_of(window: Window, size: tuple[int, ...], parts: int) -> Iterator[slice]:

@@ -335,3 +335,16 @@ def test_a_row_across_images_has_a_bounded_table():
     images = across_images.images_at_once(patches, 3, (224, 224))
     assert 1 < images < across_images.MOST_IMAGES
     assert images * 3 * math.prod(patches.padded_size((224, 224))) <= across_images.TABLE_ELEMENTS
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_an_index_is_the_same_however_many_pairs_are_listed_at_once(monkeypatch, parts):
+    window, made = LPSConv2d(4, 4, 5, padding=2, num_levels=1).window, []
+    for pairs_at_once in (2**18, 100, 1):
+        monkeypatch.setattr(whole_images, "LISTED_PAIRS", pairs_at_once)
+        made.append(whole_images.bag_indices.__wrapped__(window, (11, 7), 2, parts))
+    for other in made[1:]:
+        assert [part for part, _ in other] == [part for part, _ in made[0]]
+        for (_, index), (_, expected) in zip(other, made[0], strict=True):
+            for got, wanted in zip(index, expected, strict=True):
+                assert torch.equal(got, wanted)
