@@ -123,14 +123,11 @@ def bag_indices(window: Window, size: tuple[int, ...], images: int, parts: int) 
 
     The table that they read is (images, *size).
     """
-    found = []
+    height, found = window.output_size(size)[0], []
+    step = max(1, LISTED_PAIRS * height // max(1, count_pairs(window, size)))  # rows that are listed at once
     for part in parts_of(window, size, parts):
-        number = -(
-            -count_pairs(window, size) * (part.stop - part.start) // (LISTED_PAIRS * window.output_size(size)[0])
-        )
-        rows = shares(part.stop - part.start, max(1, min(part.stop - part.start, number)))
-        listed = [_listed(window, size, slice(part.start + start, part.start + stop)) for start, stop in rows]
-        cells, counts = map(np.concatenate, zip(*listed, strict=True))
+        rows = (slice(start, min(start + step, part.stop)) for start in range(part.start, part.stop, step))
+        cells, counts = map(np.concatenate, zip(*(_listed(window, size, some) for some in rows), strict=True))
         found.append((part, repeat(cells, counts, images, math.prod(size))))
     return tuple(found)
 
