@@ -26,8 +26,8 @@ def empty_sites(like: Tensor, channels: int, size: tuple[int, ...]) -> Tensor:
 
 def write_sites_first(table: Tensor, x: Tensor) -> None:
     """Write (images, C, *size) into (sites, images, C)."""
-    if memory_format(x) == torch.contiguous_format:
-        table.flatten(1).copy_(x.reshape(table.shape[1:].numel(), -1).T)  # a matrix is transposed in blocks
+    if x.is_contiguous():
+        table.flatten(1).copy_(x.view(table.shape[1:].numel(), -1).T)  # a matrix is transposed in blocks
     else:
         table.copy_(by_site(x).flatten(1, -2).transpose(0, 1))
 

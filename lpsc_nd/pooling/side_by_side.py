@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lpsc_nd.pooling.folding import exchanged
-from lpsc_nd.pooling.layout import empty_sites, write_sites_first
+from lpsc_nd.pooling.layout import empty_sites, read_sites_first, write_sites_first
 from lpsc_nd.pooling.pairs import Index, pairs, to_index
 from lpsc_nd.pooling.scratch import scratch
 from lpsc_nd.pooling.slabs import shares
@@ -137,8 +137,8 @@ def bag_indices(window: Window, size: tuple[int, ...], parts: int) -> tuple[tupl
 
 def store(target: Tensor, pooled: Tensor, kernel: Tensor, bias: Tensor | None) -> None:
     """Write sums (1, C, bags, sites * images) times a kernel (C', C, bags, 1), plus bias: (images, C', sites)."""
-    mixed = product(pooled, kernel, bias).view(target.shape[1], -1, target.shape[0])
-    target.copy_(mixed.permute(2, 0, 1))
+    mixed = product(pooled, kernel, bias).permute(0, 2, 3, 1)  # (1, 1, sites * images, C'), as it lies
+    read_sites_first(target, mixed.view(-1, *target.shape[:2]))
 
 
 def product(pooled: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
@@ -148,5 +148,8 @@ def product(pooled: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
 
 def accumulate(total: Tensor, pooled: Tensor, values: Tensor) -> None:
     """Add sums (1, C, bags, sites * images) times values (images, C', sites) to ``total`` (bags, C', C)."""
-    rows = values.permute(2, 0, 1).to(pooled.dtype).flatten(0, 1).T  # (C', sites * images), in the order of the sums
+    images, out_channels, sites = values.shape
+    ordered = pooled.new_empty((sites, images, out_channels))  # in the order of the sums
+    write_sites_first(ordered, values)
+    rows = ordered.view(-1, out_channels).T
     total.baddbmm_(rows.expand(total.shape[0], *rows.shape), pooled[0].permute(1, 2, 0))
