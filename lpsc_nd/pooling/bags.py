@@ -8,7 +8,8 @@ is summed in float32.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -34,23 +35,35 @@ WAYS: dict[Way, Any] = {
 }
 """Modules of the ways besides tiles, with the passes of one group of channels."""
 
+Forward = Callable[[Tensor, Tensor, Tensor | None, Window], Tensor]
+"""From input, weights (C', C / groups, bags), bias and window to output."""
+
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
     """Pool and mix: (B, C, *in), (C', C / groups, bags) in the compute type -> (B, C', *out) in the type of ``x``."""
+    return forward_of(window, x.shape, weight.shape[0], groups)(x, weight, bias, window)
+
+
+def forward_of(window: Window, shape: Sequence[int], out_channels: int, groups: int) -> Forward:
+    """Return the function that pools and mixes an input of ``shape``, (B, C, *in), in the cheapest way."""
     ones = (1,) * window.ndim
-    if depthwise.suits(window, x.shape[1], groups):
-        return depthwise.conv(x, weight, bias, window, ones)
-    way = cheapest_way("forward", window, _shapes(x.shape, weight.shape[0], groups))
+    if depthwise.suits(window, shape[1], groups):
+        return partial(depthwise.conv, steps=ones)
+    way = cheapest_way("forward", window, _shapes(shape, out_channels, groups))
     if way != "tiles":
-        return WAYS[way].conv(x, weight, bias, window)
-    if mixes_first(window, ones, tuple(x.shape[2:]), x.shape[1], weight.shape[0], groups):
-        return mix_first.conv(x, weight, bias, window, ones)
+        return WAYS[way].conv
+    if mixes_first(window, ones, tuple(shape[2:]), shape[1], out_channels, groups):
+        return partial(mix_first.conv, steps=ones)
+    return partial(_conv_by_tiles, groups=groups)
+
+
+def _conv_by_tiles(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
     y = empty_sites(x, weight.shape[0], window.output_size(x.shape[2:]))
     if window.num_bags == 0:
         return y.copy_(bias.view(-1, *(1,) * window.ndim)) if bias is not None else y.zero_()
     mixing = Mixing(weight.shape[0], x.shape[1], window.num_bags, groups)
     matrix, sites = mixing.to_matrix(weight), by_site(y)
-    for step, pooled in pooled_tiles(x, window, ones):
+    for step, pooled in pooled_tiles(x, window, (1,) * window.ndim):
         mixing.store(sites[step.place], pooled, matrix, bias)
         del pooled
     return y

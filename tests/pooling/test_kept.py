@@ -146,8 +146,23 @@ def test_copies_and_pickles_of_a_layer_carry_no_kernel(layer):
 
 
 @torch.no_grad()
-def test_weights_that_are_not_numbers_are_never_taken_for_kept_ones(layer):
+def test_weights_that_are_not_numbers_are_noticed(layer):
+    kernel_of(layer)
     layer.weight.fill_(float("nan"))
+    assert kernel_of(layer).isnan().any()
+    layer.weight.fill_(0)
+    assert not kernel_of(layer).isnan().any()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["weight", "center_weight"])
+def test_weights_that_are_not_contiguous_are_used_and_not_kept(name):
+    layer = LPSConv2d(4, 4, 5, padding=2, num_directions=4, engine="expand")
+    kernel_of(layer)
+    parameter = getattr(layer, name)
+    parameter.data = parameter.data.transpose(0, 1)  # same memory, same shape
+    assert not parameter.is_contiguous()
+    assert_close(kernel_of(layer), fresh(layer), rtol=0, atol=0)
     assert kernel_of(layer) is not kernel_of(layer)
 
 
