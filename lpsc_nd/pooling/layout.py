@@ -19,25 +19,23 @@ def memory_format(x: Tensor) -> torch.memory_format:
 def empty_sites(like: Tensor, channels: int, size: tuple[int, ...]) -> Tensor:
     """Allocate (B, channels, *size) in the type and the memory format of ``like``."""
     shape = (like.shape[0], channels, *size)
-    if memory_format(like) == torch.contiguous_format:
-        return like.new_empty(shape)
-    return like.new_empty((shape[0], *size, channels)).movedim(-1, 1)
+    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=memory_format(like))
 
 
 def write_sites_first(table: Tensor, x: Tensor) -> None:
-    """Write (images, C, *size) into (sites, images, C)."""
+    """Write (images, C, *size) into (sites, images * C)."""
     if x.is_contiguous():
-        table.flatten(1).copy_(x.view(table.shape[1:].numel(), -1).T)  # a matrix is transposed in blocks
+        table.copy_(x.view(table.shape[1], -1).T)  # a matrix is transposed in blocks
     else:
-        table.copy_(by_site(x).flatten(1, -2).transpose(0, 1))
+        table.view(len(table), len(x), -1).copy_(by_site(x).flatten(1, -2).transpose(0, 1))
 
 
 def read_sites_first(y: Tensor, table: Tensor) -> None:
-    """Write (sites, images, C) into (images, C, *size)."""
+    """Write (sites, images * C) into (images, C, *size)."""
     if y.is_contiguous():
-        y.view(table.shape[1:].numel(), -1).copy_(table.flatten(1).T)
+        y.view(table.shape[1], -1).copy_(table.T)
     else:
-        by_site(y).flatten(1, -2).copy_(table.transpose(0, 1))
+        by_site(y).flatten(1, -2).copy_(table.view(len(table), len(y), -1).transpose(0, 1))
 
 
 def by_site(y: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,19 +18,41 @@ from torch import Tensor
 KEPT_BYTES = 2**24
 """Largest buffer that a thread keeps: 16 MiB."""
 
-_kept = threading.local()
+
+class Buffer(NamedTuple):
+    """Memory, and the tensor as which it was lent the last time."""
+
+    memory: Tensor
+    lent: Tensor
+
+
+class _Kept(threading.local):
+    def __init__(self) -> None:
+        self.buffers: dict[torch.device, Buffer] = {}
+
+
+_kept = _Kept()
 
 
 @contextmanager
 def scratch(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Iterator[Tensor]:
     """Lend a tensor of undefined values; what is lent is not lent again before it is given back."""
-    needed = math.prod(shape) * dtype.itemsize
-    buffer = _kept.__dict__.pop(str(device), None)
-    if buffer is None or buffer.numel() < needed:
-        with torch.inference_mode(False):  # so that it can be written in any mode later
-            buffer = torch.empty(needed, dtype=torch.uint8, device=device)
+    buffer = _kept.buffers.pop(device, None)
+    if buffer is None or buffer.lent.shape != shape or buffer.lent.dtype != dtype:
+        buffer = _prepare(buffer, shape, dtype, device)
     try:
-        yield buffer[:needed].view(dtype).view(shape)
+        yield buffer.lent
     finally:
-        if buffer.numel() <= KEPT_BYTES:
-            _kept.__dict__[str(device)] = buffer
+        if buffer.memory.numel() <= KEPT_BYTES:
+            _kept.buffers[device] = buffer
+
+
+def _prepare(buffer: Buffer | None, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Buffer:
+    """Return memory as a tensor: that of ``buffer`` if it is enough, else new memory."""
+    needed = math.prod(shape) * dtype.itemsize
+    with torch.inference_mode(False), torch.no_grad():  # so that it can be written in any mode later
+        if buffer is None or buffer.memory.numel() < needed:
+            memory = torch.empty(needed, dtype=torch.uint8, device=device)
+        else:
+            memory = buffer.memory
+        return Buffer(memory, memory[:needed].view(dtype).view(shape))

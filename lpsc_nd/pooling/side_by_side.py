@@ -36,14 +36,20 @@ POOLED_ELEMENTS = 2**21
 """Elements of a pooled matrix: eight MiB in float32, as the convolution gains more from length than from caches."""
 
 
-class Plan(NamedTuple):
+Place = tuple[slice, slice, slice]
+"""Images, channels and sites, row-major."""
+
+
+class Division(NamedTuple):
     """How a call is cut, and what is read.
 
     Args:
+        sites: output size per axis.
         groups: images that stand side by side, group by group.
         parts: sites of an image, row-major, part by part, with the gather index of their bags.
     """
 
+    sites: tuple[int, ...]
     groups: tuple[slice, ...]
     parts: tuple[tuple[slice, Index], ...]
 
@@ -56,10 +62,10 @@ def images_at_once(batch: int, channels: int) -> int:
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor:
     """Pool and mix: (B, C, *in), (C', C, bags) in the compute type -> (B, C', *out) in the type of ``x``."""
-    y = empty_sites(x, weight.shape[0], window.output_size(x.shape[2:]))
-    sites, kernel = y.flatten(2), weight.unsqueeze(-1)
-    for images, part, pooled in pooled_parts(x, window):
-        store(sites[images, :, part], pooled, kernel, bias)
+    division = divide(window, *x.shape[:2], tuple(x.shape[2:]), POOLED_ELEMENTS)
+    y, kernel = empty_sites(x, weight.shape[0], division.sites), weight.unsqueeze(-1)
+    for place, pooled in pooled_parts(x, window, division):
+        store(at(y, place), pooled, kernel, bias)
         del pooled
     return y
 
@@ -67,9 +73,9 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tens
 def weight_grad(x: Tensor, gy: Tensor, window: Window) -> Tensor:
     """Return the sum over sites of gy times the pooled input: (C', C, bags), in the compute type."""
     total = x.new_zeros((window.num_bags, gy.shape[1], x.shape[1]), dtype=compute_dtype(x.dtype))
-    sites = gy.flatten(2)
-    for images, part, pooled in pooled_parts(x, window):
-        accumulate(total, pooled, sites[images, :, part])
+    division = divide(window, *x.shape[:2], tuple(x.shape[2:]), POOLED_ELEMENTS)
+    for place, pooled in pooled_parts(x, window, division):
+        accumulate(total, pooled, at(gy, place))
         del pooled
     return total.permute(1, 2, 0).contiguous()
 
@@ -81,42 +87,47 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, input_size: tuple[int
 
 def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window) -> tuple[Tensor, Tensor]:
     """Return input and weight gradient of a stride of 1, from one pooling of the output gradient."""
-    gx = empty_sites(gy, x.shape[1], tuple(x.shape[2:]))
-    cells, values, kernel = gx.flatten(2), x.flatten(2), exchanged(weight, 1).unsqueeze(-1)
+    adjoint, kernel = window.adjoint(x.shape[2:]), exchanged(weight, 1).unsqueeze(-1)
+    division = divide(adjoint, *gy.shape[:2], tuple(gy.shape[2:]), POOLED_ELEMENTS)
+    gx = empty_sites(gy, x.shape[1], division.sites)
     total = weight.new_zeros((window.num_bags, x.shape[1], gy.shape[1]))
-    for images, part, pooled in pooled_parts(gy, window.adjoint(x.shape[2:])):
-        store(cells[images, :, part], pooled, kernel, None)
-        accumulate(total, pooled, values[images, :, part])
+    for place, pooled in pooled_parts(gy, adjoint, division):
+        store(at(gx, place), pooled, kernel, None)
+        accumulate(total, pooled, at(x, place))
         del pooled
     return gx, total.permute(2, 1, 0).contiguous()
 
 
-def pooled_parts(x: Tensor, window: Window) -> Iterator[tuple[slice, slice, Tensor]]:
-    """Yield some images, and some of their sites, row-major, with the sums of these sites' bags.
+def pooled_parts(x: Tensor, window: Window, division: Division) -> Iterator[tuple[Place | None, Tensor]]:
+    """Yield some sites of some images, None if they are all, with the sums of these sites' bags.
 
     The sums are (1, C, bags, sites * images), channels last, in the compute type.
     """
-    (batch, channels), size, bags = x.shape[:2], tuple(x.shape[2:]), window.num_bags
-    planned = plan(window, batch, channels, size, POOLED_ELEMENTS)
-    cells = math.prod(size)
-    for images in planned.groups:
+    channels, cells, bags = x.shape[1], math.prod(x.shape[2:]), window.num_bags
+    is_one = len(division.groups) == len(division.parts) == 1
+    for images in division.groups:
         count = images.stop - images.start
-        shape = (cells, count, channels)
-        with scratch(shape, compute_dtype(x.dtype), x.device) as table:
-            write_sites_first(table, x[images])
-            for part, index in planned.parts:
-                sums = sum_bags(table.flatten(1), *index)
-                yield images, part, sums.view(1, bags, -1, channels).permute(0, 3, 1, 2)
+        with scratch((cells, count * channels), compute_dtype(x.dtype), x.device) as table:
+            write_sites_first(table, x if is_one else x[images])
+            for part, index in division.parts:
+                sums = sum_bags(table, *index)
+                place = None if is_one else (images, slice(None), part)
+                yield place, sums.view(1, bags, -1, channels).permute(0, 3, 1, 2)
                 del sums
 
 
+def at(values: Tensor, place: Place | None) -> Tensor:
+    """Return the values (images, C, sites) of a place of (B, C, *size), a view; all if there is none."""
+    return values if place is None else values.flatten(2)[place]
+
+
 @lru_cache(maxsize=64)
-def plan(window: Window, batch: int, channels: int, size: tuple[int, ...], elements: int) -> Plan:
+def divide(window: Window, batch: int, channels: int, size: tuple[int, ...], elements: int) -> Division:
     """Share images out to groups, and their sites to parts of at most so many elements of a pooled matrix."""
     together = images_at_once(batch, channels)
     parts = -(-pooled_elements(window, channels * together, size) // max(1, elements))
     groups = starmap(slice, shares(batch, -(-batch // max(1, together))))
-    return Plan(tuple(groups), bag_indices(window, size, parts))
+    return Division(window.output_size(size), tuple(groups), bag_indices(window, size, parts))
 
 
 @lru_cache(maxsize=32)
@@ -136,9 +147,9 @@ def bag_indices(window: Window, size: tuple[int, ...], parts: int) -> tuple[tupl
 
 
 def store(target: Tensor, pooled: Tensor, kernel: Tensor, bias: Tensor | None) -> None:
-    """Write sums (1, C, bags, sites * images) times a kernel (C', C, bags, 1), plus bias: (images, C', sites)."""
+    """Write sums (1, C, bags, sites * images) times a kernel (C', C, bags, 1), plus bias: (images, C', *sites)."""
     mixed = product(pooled, kernel, bias).permute(0, 2, 3, 1)  # (1, 1, sites * images, C'), as it lies
-    read_sites_first(target, mixed.view(-1, *target.shape[:2]))
+    read_sites_first(target, mixed.view(-1, target.shape[0] * target.shape[1]))
 
 
 def product(pooled: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
@@ -147,9 +158,9 @@ def product(pooled: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def accumulate(total: Tensor, pooled: Tensor, values: Tensor) -> None:
-    """Add sums (1, C, bags, sites * images) times values (images, C', sites) to ``total`` (bags, C', C)."""
-    images, out_channels, sites = values.shape
-    ordered = pooled.new_empty((sites, images, out_channels))  # in the order of the sums
+    """Add sums (1, C, bags, sites * images) times values (images, C', *sites) to ``total`` (bags, C', C)."""
+    images, channels = values.shape[:2]
+    ordered = pooled.new_empty((pooled.shape[-1] // images, images * channels))
     write_sites_first(ordered, values)
-    rows = ordered.view(-1, out_channels).T
+    rows = ordered.view(-1, channels).T
     total.baddbmm_(rows.expand(total.shape[0], *rows.shape), pooled[0].permute(1, 2, 0))

@@ -59,7 +59,7 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tens
         for site, block, run in blocks(pooled, window, tuple(x.shape[2:]), channels):
             add_product(mixed[site], block, matrix[:, run])
             del block
-        read_sites_first(y[images], mixed)
+        read_sites_first(y[images], mixed.flatten(1))
         del pooled  # and every block of it: the next one then lies in the same memory, which is in cache
     return y
 
@@ -126,7 +126,7 @@ def groups(batch: int, window: Window, channels: int, size: tuple[int, ...]) -> 
 def sites_first(x: Tensor, dtype: torch.dtype) -> Tensor:
     """Return (images, C, *size) as (sites, images, C) in ``dtype``, contiguous."""
     table = x.new_empty((x.shape[2:].numel(), *x.shape[:2]), dtype=dtype)
-    write_sites_first(table, x)
+    write_sites_first(table.flatten(1), x)
     return table
 
 
