@@ -33,7 +33,7 @@ PARTS: tuple[tuple[str, Any, str], ...] = (
     ("product", product, "product"),
     ("product", product, "multiply_into"),
     ("store", mixing.Mixing, "store"),
-    ("table", whole_images, "fill_table"),
+    ("table", whole_images, "write_by_site"),
     ("bag sums", whole_images, "sum_bags"),
     ("table", side_by_side, "write_sites_first"),
     ("bag sums", side_by_side, "sum_bags"),

@@ -119,15 +119,15 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
     if window.num_bags == 0:
         return torch.zeros_like(x), torch.zeros_like(weight)
     way = cheapest_way("weight_grad", window.adjoint(x.shape[2:]), _shapes(gy.shape, x.shape[1], groups))
-    if way == "side by side":
-        return side_by_side.both_grads(x, gy, weight, window)
-    gx = empty_sites(gy, x.shape[1], tuple(x.shape[2:]))
+    if way in ("side by side", "whole images"):
+        return WAYS[way].both_grads(x, gy, weight, window)
+    gx, adjoint = empty_sites(gy, x.shape[1], tuple(x.shape[2:])), window.adjoint(x.shape[2:])
     mixing = Mixing(gx.shape[1], gy.shape[1], window.num_bags, groups)
     matrix, total = mixing.to_matrix(exchanged(weight, groups)), mixing.zeros(weight.dtype, x.device)
     cells, values = by_site(gx), by_site(x)
-    for place, pooled in _pooled_gradient(gy, window.adjoint(x.shape[2:]), way):
-        mixing.accumulate(total, pooled, values[place])
-        mixing.store(cells[place], pooled, matrix, None)  # last: it may overwrite the pooled matrix
+    for step, pooled in pooled_tiles(gy, adjoint, adjoint.stride):
+        mixing.accumulate(total, pooled, values[step.place])
+        mixing.store(cells[step.place], pooled, matrix, None)  # last: it may overwrite the pooled matrix
         del pooled
     return gx, exchanged(mixing.to_weight(total), groups).contiguous()
 
@@ -186,16 +186,6 @@ def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...]) -> Iterator[
             for step in slab_steps:
                 near = tables[step.first_row :]
                 yield step, sum_bags(near, step.indices, step.offsets).view(-1, window.num_bags, channels)
-
-
-def _pooled_gradient(gy: Tensor, adjoint: Window, way: Way) -> Iterator[tuple[tuple[slice, ...], Tensor]]:
-    """Yield where a part of the input is, and what its cells pool of the output's gradient; the stride is 1."""
-    if way == "whole images":
-        yield from whole_images.pooled_rows(gy, adjoint)
-    else:
-        for step, pooled in pooled_tiles(gy, adjoint, adjoint.stride):
-            yield step.place, pooled
-            del pooled
 
 
 def _shapes(shape: Sequence[int], out_channels: int, groups: int) -> Shapes:

@@ -7,6 +7,9 @@ from torch import Tensor
 
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
+IN_BLOCKS = 4096
+"""Elements of a matrix from which PyTorch transposes it in blocks, in less time than element by element."""
+
 
 def memory_format(x: Tensor) -> torch.memory_format:
     """Return the format that a batched input's output is to have: channels last if it is, and not also contiguous."""
@@ -20,6 +23,24 @@ def empty_sites(like: Tensor, channels: int, size: tuple[int, ...]) -> Tensor:
     """Allocate (B, channels, *size) in the type and the memory format of ``like``."""
     shape = (like.shape[0], channels, *size)
     return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=memory_format(like))
+
+
+def write_by_site(table: Tensor, x: Tensor) -> None:
+    """Write (images, C, *size) into (images * sites, C)."""
+    if _transposes(x, table):
+        for image, rows in zip(x.flatten(2), table.view(len(x), -1, x.shape[1]), strict=True):
+            rows.copy_(image.T)
+    else:
+        table.view(by_site(x).shape).copy_(by_site(x))
+
+
+def read_by_site(y: Tensor, table: Tensor) -> None:
+    """Write (images * sites, C) into (images, C, *size)."""
+    if _transposes(y, table):
+        for image, rows in zip(y.flatten(2), table.view(len(y), -1, y.shape[1]), strict=True):
+            image.copy_(rows.T)
+    else:
+        by_site(y).copy_(table.view(by_site(y).shape))
 
 
 def write_sites_first(table: Tensor, x: Tensor) -> None:
@@ -41,3 +62,8 @@ def read_sites_first(y: Tensor, table: Tensor) -> None:
 def by_site(y: Tensor) -> Tensor:
     """Return (B, C, *size) as (B, *size, C), a view."""
     return y.movedim(1, -1)
+
+
+def _transposes(x: Tensor, table: Tensor) -> bool:
+    """Tell whether a copy between them transposes a matrix for each image, which PyTorch does in blocks."""
+    return x.is_contiguous() and x.dtype == table.dtype and x[0].numel() >= IN_BLOCKS

@@ -8,6 +8,8 @@ float32 products go to oneDNN when PyTorch has it and the processor is not Intel
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -30,12 +32,17 @@ def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
     return out
 
 
-def transposed_product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Return ``(left @ right.T + bias).T``, contiguous: (m, k), (n, k), (n,) -> (n, m)."""
-    if not takes_onednn(left):  # a matrix is transposed in less time than the BLAS loses on so few rows
-        return product(left, right, bias).T.contiguous()
-    mixed = product(right, left)
-    return mixed if bias is None else mixed.add_(bias[:, None])
+def write_transposed(target: Tensor, left: Tensor, right: Tensor, bias: Tensor | None = None) -> None:
+    """Write ``(left @ right.T + bias).T`` into ``target`` of any type: (n, *sites), (m, k), (n, k), (n,)."""
+    if takes_onednn(left):
+        mixed = product(right, left)
+        target.copy_((mixed if bias is None else mixed.add_(bias[:, None])).view(target.shape))
+        return
+    mixed = product(left, right, bias).T  # a matrix is transposed in less time than the BLAS loses on so few rows
+    if target.is_contiguous() and target.dtype == mixed.dtype:
+        target.view(mixed.shape).copy_(mixed)
+    else:
+        target.copy_(mixed.contiguous().view(target.shape))
 
 
 def write_product(target: Tensor, left: Tensor, right: Tensor, bias: Tensor | None = None) -> None:
@@ -45,6 +52,22 @@ def write_product(target: Tensor, left: Tensor, right: Tensor, bias: Tensor | No
         target.copy_(product(left, right, bias).view(target.shape))
     else:
         multiply_into(target if is_matrix else target.view(len(left), -1), left, right.T, bias)
+
+
+def multiplier(right: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Callable[[Tensor, Tensor], object]:
+    """Return :func:`write_product` from ``target`` and ``left`` for one right-hand side.
+
+    Args:
+        right: (n, k).
+        bias: (n,), or None.
+        dtype: type of the targets, (m, n), whose rows are contiguous.
+    """
+    if takes_onednn(right) or dtype != right.dtype or torch.get_num_threads() > 1:
+        return lambda target, left: write_product(target, left, right, bias)
+    turned = right.T
+    if bias is None:
+        return lambda target, left: torch.mm(left, turned, out=target)
+    return lambda target, left: torch.addmm(bias, left, turned, out=target)
 
 
 def add_product(total: Tensor, left: Tensor, right: Tensor) -> None:

@@ -22,7 +22,7 @@ from lpsc_nd.pooling.product import add_product, write_product
 from lpsc_nd.pooling.slabs import shares
 from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.transposed import sum_bags
-from lpsc_nd.pooling.whole_images import rows
+from lpsc_nd.pooling.whole_images import tables
 from lpsc_nd.pooling.window import Window
 
 Run = tuple[int, int]
@@ -98,9 +98,8 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, input_size: tuple[int
 def pooled_sites(x: Tensor, window: Window) -> Iterator[tuple[slice, Tensor]]:
     """Yield some images with the sums of all bags that hold a cell, (sums, C): site by site, image by image."""
     channels, size = x.shape[1], tuple(x.shape[2:])
-    for images in groups(len(x), window, channels, size):
-        with rows(x[images], compute_dtype(x.dtype)) as table:
-            yield images, sum_bags(table, *bag_index(window, size, images.stop - images.start))
+    for images, table in tables(x, compute_dtype(x.dtype), groups(len(x), window, channels, size)):
+        yield images, sum_bags(table, *bag_index(window, size, images.stop - images.start))
 
 
 def blocks(sums: Tensor, window: Window, size: tuple[int, ...], channels: int) -> Iterator[tuple[int, Tensor, slice]]:

@@ -9,8 +9,7 @@ between the sites of a strided layer.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import starmap
 
@@ -19,19 +18,23 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.geometry._types import Int32Array
-from lpsc_nd.pooling.layout import by_site, empty_sites
+from lpsc_nd.pooling.folding import exchanged
+from lpsc_nd.pooling.layout import by_site, empty_sites, write_by_site
 from lpsc_nd.pooling.mixing import Mixing
 from lpsc_nd.pooling.pairs import Index, count_pairs, gather, pairs, repeat
-from lpsc_nd.pooling.product import product
+from lpsc_nd.pooling.processor import is_intel
+from lpsc_nd.pooling.product import add_columns, product
 from lpsc_nd.pooling.scratch import scratch
+from lpsc_nd.pooling.site_rows import Place, place_of, reader, writer
 from lpsc_nd.pooling.slabs import shares
-from lpsc_nd.pooling.table import compute_dtype, fill_table
+from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.threads import larger
 from lpsc_nd.pooling.transposed import sum_bags
 from lpsc_nd.pooling.window import Window
 
-POOLED_ELEMENTS = 2**20
-"""Elements of a pooled matrix, of some images or of some rows of sites of one: four MiB in float32 on one thread."""
+POOLED_ELEMENTS = 2**18 if is_intel() else 2**20
+"""Elements of a pooled matrix on one thread, of some images or of some rows of sites of one: in float32 a MiB, which the
+second-level cache holds from the sum to the product, or four where nothing smaller was measured."""
 
 GROUP_ENTRIES = 2**18
 """Entries of the gather index of several images: one MiB on one thread."""
@@ -39,8 +42,8 @@ GROUP_ENTRIES = 2**18
 LISTED_PAIRS = 2**18
 """Pairs of a site and a cell that are listed at once, in some dozens of bytes each."""
 
-SHARED = 4
-"""How much larger both may be where several threads share them."""
+POOLED_SHARED, ENTRIES_SHARED = 16, 4
+"""How much larger the two may be where several threads share them."""
 
 
 def pooled_elements(window: Window, channels: int, size: tuple[int, ...]) -> int:
@@ -50,8 +53,8 @@ def pooled_elements(window: Window, channels: int, size: tuple[int, ...]) -> int
 
 def images_at_once(window: Window, channels: int, size: tuple[int, ...]) -> int:
     """Return how many images are run together."""
-    by_index = larger(GROUP_ENTRIES, SHARED) // max(1, count_pairs(window, size))
-    by_sums = larger(POOLED_ELEMENTS, SHARED) // max(1, pooled_elements(window, channels, size))
+    by_index = larger(GROUP_ENTRIES, ENTRIES_SHARED) // max(1, count_pairs(window, size))
+    by_sums = larger(POOLED_ELEMENTS, POOLED_SHARED) // max(1, pooled_elements(window, channels, size))
     return max(1, min(by_index, by_sums))
 
 
@@ -59,9 +62,9 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tens
     """Pool and mix: (B, C, *in), (C', C, bags) in the compute type -> (B, C', *out) in the type of ``x``."""
     y = empty_sites(x, len(weight), window.output_size(x.shape[2:]))
     mixing = Mixing(len(weight), x.shape[1], window.num_bags, groups=1)
-    matrix, sites = mixing.to_matrix(weight), by_site(y)
+    write = writer(y, mixing, mixing.to_matrix(weight), bias)
     for place, pooled in pooled_rows(x, window):
-        mixing.store(sites[place], pooled, matrix, bias)
+        write(place, pooled)
         del pooled  # the next one then lies in the same memory, which is in cache
     return y
 
@@ -69,11 +72,25 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tens
 def weight_grad(x: Tensor, gy: Tensor, window: Window) -> Tensor:
     """Return the sum over sites of gy times the pooled input: (C', C, bags), in the compute type."""
     mixing = Mixing(gy.shape[1], x.shape[1], window.num_bags, groups=1)
-    total, sites = mixing.zeros(compute_dtype(x.dtype), x.device), by_site(gy)
+    total = mixing.zeros(compute_dtype(x.dtype), x.device)
+    read = reader(gy, total)
     for place, pooled in pooled_rows(x, window):
-        mixing.accumulate(total, pooled, sites[place])
+        add_columns(total, read(place), pooled)
         del pooled
     return mixing.to_weight(total)
+
+
+def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window) -> tuple[Tensor, Tensor]:
+    """Return input and weight gradient of a stride of 1, from one pooling of the output gradient."""
+    gx, adjoint = empty_sites(gy, x.shape[1], tuple(x.shape[2:])), window.adjoint(x.shape[2:])
+    mixing = Mixing(x.shape[1], gy.shape[1], window.num_bags, groups=1)
+    total = mixing.zeros(weight.dtype, x.device)
+    write, read = writer(gx, mixing, mixing.to_matrix(exchanged(weight, 1)), None), reader(x, total)
+    for place, pooled in pooled_rows(gy, adjoint):
+        write(place, pooled)
+        add_columns(total, read(place), pooled)
+        del pooled
+    return gx, exchanged(mixing.to_weight(total), 1).contiguous()
 
 
 def input_grad(gy: Tensor, weight: Tensor, window: Window, input_size: tuple[int, ...]) -> Tensor:
@@ -81,23 +98,45 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, input_size: tuple[int
     channels = weight.shape[1]
     gx = empty_sites(gy, channels, input_size)
     matrix, cells = weight.permute(2, 1, 0).flatten(0, 1).contiguous(), by_site(gx)  # (bags * C, C')
-    for images in groups(len(gy), window, channels, input_size):
-        with rows(gy[images], weight.dtype) as values:
-            mixed = product(values, matrix).view(-1, channels)
+    for images, values in tables(gy, weight.dtype, groups(len(gy), window, channels, input_size)):
+        mixed = product(values, matrix).view(-1, channels)
         target = cells[images]
         target.copy_(sum_bags(mixed, *adjoint_index(window, input_size, len(target))).view(target.shape))
         del mixed
     return gx
 
 
-def pooled_rows(x: Tensor, window: Window) -> Iterator[tuple[tuple[slice, slice], Tensor]]:
-    """Yield some images, and rows of their sites, with the pooled matrix (sites, bags, C), in the compute type."""
-    channels, size = x.shape[1], tuple(x.shape[2:])
-    parts = -(-pooled_elements(window, channels, size) // max(1, larger(POOLED_ELEMENTS, SHARED)))
-    for images in groups(len(x), window, channels, size):
-        with rows(x[images], compute_dtype(x.dtype)) as table:
-            for part, index in bag_indices(window, size, images.stop - images.start, parts):
-                yield (images, part), sum_bags(table, *index).view(-1, window.num_bags, channels)
+def pooled_rows(x: Tensor, window: Window) -> Iterator[tuple[Place, Tensor]]:
+    """Yield some images, and rows of their sites, with the pooled matrix (sites, bags * C), in the compute type."""
+    (batch, channels), size = x.shape[:2], tuple(x.shape[2:])
+    limits = larger(POOLED_ELEMENTS, POOLED_SHARED), larger(GROUP_ENTRIES, ENTRIES_SHARED)
+    columns = window.num_bags * channels
+    images, parts = divide(window, batch, channels, size, limits)
+    for (_, table), of_group in zip(tables(x, compute_dtype(x.dtype), images), parts, strict=True):
+        for place, index in of_group:
+            yield place, sum_bags(table, *index).view(-1, columns)
+
+
+@lru_cache(maxsize=64)
+def divide(
+    window: Window, batch: int, channels: int, size: tuple[int, ...], limits: tuple[int, int]
+) -> tuple[tuple[slice, ...], tuple[tuple[tuple[Place, Index], ...], ...]]:
+    """Share the images of a batch out to groups; return these, and for each its parts: where they are, what they read.
+
+    Args:
+        window: how the stencil slides.
+        batch: number of images.
+        channels: C.
+        size: input size per axis.
+        limits: elements of a pooled matrix, and entries of the index of several images.
+    """
+    sites, found = window.output_size(size), []
+    parts = -(-pooled_elements(window, channels, size) // max(1, limits[0]))
+    images = tuple(groups(batch, window, channels, size))
+    for some in images:
+        indices = bag_indices(window, size, some.stop - some.start, parts)
+        found.append(tuple((place_of(some, part, sites), index) for part, index in indices))
+    return images, tuple(found)
 
 
 def groups(batch: int, window: Window, channels: int, size: tuple[int, ...]) -> Iterator[slice]:
@@ -105,16 +144,19 @@ def groups(batch: int, window: Window, channels: int, size: tuple[int, ...]) -> 
     return starmap(slice, shares(batch, -(-batch // images_at_once(window, channels, size))))
 
 
-@contextmanager
-def rows(x: Tensor, dtype: torch.dtype) -> Iterator[Tensor]:
-    """Lend (images, C, *size) as (images * cells, C) in ``dtype``: x itself if it lies so, else a copy."""
-    sites = by_site(x)
+def tables(x: Tensor, dtype: torch.dtype, groups: Iterable[slice]) -> Iterator[tuple[slice, Tensor]]:
+    """Yield groups of images with their cells, (images * cells, C) in ``dtype``: x if it lies so, else a copy."""
+    cells, channels, sites = math.prod(x.shape[2:]), x.shape[1], by_site(x)
     if sites.is_contiguous() and x.dtype == dtype:
-        yield sites.reshape(-1).view(-1, x.shape[1])  # one channel may have any stride, which embedding_bag minds
+        whole = sites.reshape(-1).view(-1, channels)  # one channel may have any stride, which embedding_bag minds
+        for images in groups:
+            yield images, whole[images.start * cells : images.stop * cells]
         return
-    with scratch(tuple(sites.shape), dtype, x.device) as table:
-        fill_table(table, x, (0,) * (x.ndim - 2), (1,) * (x.ndim - 2))
-        yield table.flatten(0, -2)
+    for images in groups:
+        count = images.stop - images.start
+        with scratch((count * cells, channels), dtype, x.device) as table:
+            write_by_site(table, x[images])
+            yield images, table
 
 
 @lru_cache(maxsize=32)

@@ -103,6 +103,6 @@ def test_more_is_done_at_once_on_several_threads_of_a_processor_where_it_was_mea
     plane, line = (LPSConvNd(ndim, 2, 2, 5, padding=2, num_levels=1).window for ndim in (2, 1))
     assert plan.slab_elements(plane) == plan.SLAB_ELEMENTS * (plan.SHARED if more else 1)
     assert plan.slab_elements(line) == plan.SLAB_ELEMENTS
-    of_one = whole_images.pooled_elements(plane, 64, (32, 32))
-    most = whole_images.POOLED_ELEMENTS * (whole_images.SHARED if more else 1)
-    assert whole_images.images_at_once(plane, 64, (32, 32)) == most // of_one > 1
+    of_one = whole_images.pooled_elements(plane, 64, (16, 16))
+    most = whole_images.POOLED_ELEMENTS * (whole_images.POOLED_SHARED if more else 1)
+    assert whole_images.images_at_once(plane, 64, (16, 16)) == most // of_one > 1

@@ -319,15 +319,21 @@ def test_neither_index_nor_mixed_map_of_an_image_is_large(monkeypatch):
 def test_groups_of_images_and_rows_of_sites_are_bounded_and_cover_all(size):
     window, x = window_of(9), torch.randn(11, 20, *size)
     count, number = torch.zeros(11, *size), 0
-    for (images, part), pooled in whole_images.pooled_rows(x, window):
+    for (images, part, rows, own_rows, is_last), pooled in whole_images.pooled_rows(x, window):
         count[images, part] += 1
         number += 1
         assert pooled.numel() <= whole_images.POOLED_ELEMENTS
-        assert pooled.shape == (count[images, part].numel(), window.num_bags, 20)
+        assert pooled.shape == (count[images, part].numel(), window.num_bags * 20)
+        assert torch.equal(count.view(-1)[rows], count[images, part].flatten())
+        assert torch.equal(count[images].view(-1)[own_rows], count[images, part].flatten())
+        assert rows.stop - rows.start == own_rows.stop - own_rows.start == len(pooled)
+        assert is_last == bool(count[images].all())
     assert torch.equal(count, torch.ones_like(count))
     images = whole_images.images_at_once(window, 20, size)
     assert images == 1 or images * count_pairs(window, size) <= whole_images.GROUP_ENTRIES
-    assert number == (22 if images == 1 else -(-11 // images))
+    parts = -(-whole_images.pooled_elements(window, 20, size) // whole_images.POOLED_ELEMENTS)
+    assert number == (11 * parts if images == 1 else -(-11 // images))
+    assert (images == 1) == (size == (80, 70))
 
 
 def test_a_row_across_images_has_a_bounded_table():
