@@ -54,7 +54,7 @@ def bags_seconds(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
     passes = {name: _cheapest(name, window, shapes, rates) for name in shapes.passes}
     seconds = sum(passes.values())
     if len(passes) == len(PASSES) and all(step == 1 for step in window.stride):
-        seconds = min(seconds, passes["forward"] + shapes.batch * _together(_backward(window, shapes, rates)))
+        seconds = min(seconds, passes["forward"] + _together(window, shapes, rates))
     return len(passes) * rates.call + seconds
 
 
@@ -90,7 +90,7 @@ def grads_apart(window: Window, shapes: Shapes) -> bool:
     """Tell whether two gradients by themselves cost less than both from one pooling of the output's gradient."""
     names: tuple[PassName, ...] = ("weight_grad", "input_grad")
     apart = sum(_cheapest(name, window, shapes, RATES) for name in names)
-    return apart < shapes.batch * _together(_backward(window, shapes, RATES))
+    return apart < _together(window, shapes, RATES)
 
 
 @lru_cache(maxsize=256)
@@ -150,9 +150,20 @@ def _backward(window: Window, shapes: Shapes, rates: Rates) -> Pass:
     return Pass(sites, math.prod(shapes.size), padded, window, *channels, shapes.groups, rates)
 
 
-def _together(backward: Pass) -> float:
-    columns = backward.window.num_bags * backward.in_channels  # of the weight gradient's product
-    return backward.pool_and_mix + backward.rates.slack * backward.mix(backward.sites, columns)
+def _together(window: Window, shapes: Shapes, rates: Rates) -> float:
+    """Predict both gradients of all images from one pooling of the output's, in the cheapest way; the stride is 1."""
+    backward = _backward(window, shapes, rates)
+    columns = window.num_bags * backward.in_channels  # of the weight gradient's product
+    seconds = shapes.batch * (backward.pool_and_mix + rates.slack * backward.mix(backward.sites, columns))
+    if whole_costs.suits("forward", window, shapes):  # which the adjoint's pairs of a site and a cell are as many as
+        adjoint, size = window.adjoint(shapes.size), window.output_size(shapes.size)
+        carried = Shapes(shapes.batch, shapes.out_channels, shapes.in_channels, shapes.groups, size)
+        whole = Whole(adjoint, carried, rates)
+        seconds = min(seconds, shapes.batch * (whole.forward + rates.slack_whole * whole.mixed))
+        if side_costs.suits("forward", adjoint, carried):
+            product = rates.slack_whole * shapes.batch * whole.mixed
+            seconds = min(seconds, side_costs.seconds("forward", adjoint, carried, rates) + product)
+    return seconds
 
 
 def _dense_rate(kernel_size: tuple[int, ...], shapes: Shapes, rates: Rates) -> tuple[float, int]:

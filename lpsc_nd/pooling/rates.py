@@ -85,6 +85,7 @@ INTEL = Rates(
     pooled_near=1.6e10,
     pooled_side=1.7e10,
     row=2.2e-9,
+    slack_whole=1.03,
 )
 """A Xeon of family 6, model 207; what is not named was taken to be as on the other."""
 
