@@ -8,11 +8,8 @@ Convolution is bilinear in x and W, and the derivatives of its three operators a
 
 ``both_grads`` gives the first row's two derivatives at once, from one pooling.
 
-Pooling and its adjoint are each other's derivative. Only x, gy and W are saved.
-
-Each rule is written once, in an ``autograd.Function``. Eager code calls the functions, which torch.func needs for
-forward mode and vmap; a compiled graph calls the operators, which dynamo keeps whole, and which carry the same rules
-of the reverse mode. Batching rules are in :mod:`lpsc_nd.pooling.vmapping`.
+Only x, gy and W are saved. Each rule is written once, in an ``autograd.Function``
+(:mod:`lpsc_nd.pooling.differentiable`); batching rules are in :mod:`lpsc_nd.pooling.vmapping`.
 """
 
 from __future__ import annotations
@@ -24,45 +21,27 @@ from torch import Tensor
 from torch.autograd import Function
 
 from lpsc_nd.pooling import ops
-from lpsc_nd.pooling.operator import Operator
-
-Gradients = tuple[Tensor | None, ...]
+from lpsc_nd.pooling.differentiable import Gradients, add, call, register
 
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, groups: int, *window: Any) -> Tensor:
     """Pool and mix, differentiably; see :func:`ops.conv`."""
-    return _call(ops.conv, _Conv, x, weight, bias, groups, *window)
+    return call(ops.conv, _Conv, x, weight, bias, groups, *window)
 
 
 def input_grad(gy: Tensor, weight: Tensor, input_size: list[int], groups: int, *window: Any) -> Tensor:
     """Carry an output gradient back, differentiably; see :func:`ops.input_grad`."""
-    return _call(ops.input_grad, _InputGrad, gy, weight, input_size, groups, *window)
+    return call(ops.input_grad, _InputGrad, gy, weight, input_size, groups, *window)
 
 
 def weight_grad(x: Tensor, gy: Tensor, groups: int, *window: Any) -> Tensor:
     """Sum products of output gradient and pooled input, differentiably; see :func:`ops.weight_grad`."""
-    return _call(ops.weight_grad, _WeightGrad, x, gy, groups, *window)
+    return call(ops.weight_grad, _WeightGrad, x, gy, groups, *window)
 
 
 def both_grads(x: Tensor, gy: Tensor, weight: Tensor, groups: int, *window: Any) -> tuple[Tensor, Tensor]:
     """Return input and weight gradient at once, differentiably; see :func:`ops.both_grads`."""
-    return _call(ops.both_grads, _BothGrads, x, gy, weight, groups, *window)
-
-
-def pool(x: Tensor, *window: Any) -> Tensor:
-    """Sum every bag, differentiably; see :func:`ops.pool`."""
-    return _call(ops.pool, _Pool, x, *window)
-
-
-def pool_adjoint(z: Tensor, input_size: list[int], *window: Any) -> Tensor:
-    """Add every bag's value to its cells, differentiably; see :func:`ops.pool_adjoint`."""
-    return _call(ops.pool_adjoint, _PoolAdjoint, z, input_size, *window)
-
-
-def _call(operator: Operator, function: type[Function], *arguments: Any) -> Any:
-    if torch.compiler.is_compiling() or operator.has_nothing_to_do(*arguments):
-        return operator(*arguments)
-    return function.apply(*arguments)
+    return call(ops.both_grads, _BothGrads, x, gy, weight, groups, *window)
 
 
 class _Conv(Function):
@@ -93,7 +72,7 @@ class _Conv(Function):
             weight_t = torch.zeros_like(weight)
         from_weight = None if weight_t is None else conv(x, weight_t, bias_t, ctx.groups, *ctx.window)
         from_x = None if x_t is None else conv(x_t, weight, None, ctx.groups, *ctx.window)
-        return _add(from_x, from_weight)
+        return add(from_x, from_weight)
 
 
 class _InputGrad(Function):
@@ -121,7 +100,7 @@ class _InputGrad(Function):
         gy, weight = ctx.saved_tensors
         rest = (ctx.input_size, ctx.groups, *ctx.window)
         from_gy = None if gy_t is None else input_grad(gy_t, weight, *rest)
-        return _add(from_gy, None if weight_t is None else input_grad(gy, weight_t, *rest))
+        return add(from_gy, None if weight_t is None else input_grad(gy, weight_t, *rest))
 
 
 class _WeightGrad(Function):
@@ -148,7 +127,7 @@ class _WeightGrad(Function):
     def jvp(ctx: Any, x_t: Tensor | None, gy_t: Tensor | None, *_: Any) -> Tensor | None:
         x, gy = ctx.saved_tensors
         from_x = None if x_t is None else weight_grad(x_t, gy, ctx.groups, *ctx.window)
-        return _add(from_x, None if gy_t is None else weight_grad(x, gy_t, ctx.groups, *ctx.window))
+        return add(from_x, None if gy_t is None else weight_grad(x, gy_t, ctx.groups, *ctx.window))
 
 
 class _BothGrads(Function):
@@ -180,50 +159,9 @@ class _BothGrads(Function):
         x, gy, weight = ctx.saved_tensors
         size, rest = list(x.shape[2:]), (ctx.groups, *ctx.window)
         from_gy = None if gy_t is None else input_grad(gy_t, weight, size, *rest)
-        gx_t = _add(from_gy, None if weight_t is None else input_grad(gy, weight_t, size, *rest))
+        gx_t = add(from_gy, None if weight_t is None else input_grad(gy, weight_t, size, *rest))
         from_x = None if x_t is None else weight_grad(x_t, gy, *rest)
-        return gx_t, _add(from_x, None if gy_t is None else weight_grad(x, gy_t, *rest))
-
-
-class _Pool(Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(*arguments: Any) -> Tensor:
-        return ops.pool(*arguments)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        x, *ctx.window = inputs
-        ctx.input_size = list(x.shape[2:])
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Gradients:
-        return pool_adjoint(g, ctx.input_size, *ctx.window), *(None,) * 5
-
-    @staticmethod
-    def jvp(ctx: Any, x_t: Tensor, *_: Any) -> Tensor:
-        return pool(x_t, *ctx.window)
-
-
-class _PoolAdjoint(Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(*arguments: Any) -> Tensor:
-        return ops.pool_adjoint(*arguments)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, ctx.input_size, *ctx.window = inputs
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Gradients:
-        return pool(g, *ctx.window), *(None,) * 6
-
-    @staticmethod
-    def jvp(ctx: Any, z_t: Tensor, *_: Any) -> Tensor:
-        return pool_adjoint(z_t, ctx.input_size, *ctx.window)
+        return gx_t, add(from_x, None if gy_t is None else weight_grad(x, gy_t, *rest))
 
 
 def _gradients(
@@ -242,21 +180,10 @@ def _save(ctx: Any, *tensors: Tensor) -> None:
     ctx.save_for_forward(*tensors)
 
 
-def _add(first: Tensor | None, second: Tensor | None) -> Tensor | None:
-    if first is None or second is None:
-        return second if first is None else first
-    return first + second
-
-
-def register() -> None:
-    """Give every bag operator the reverse rule of its function."""
-    faces: tuple[tuple[Any, type[Function]], ...] = (
-        (ops.conv, _Conv),
-        (ops.input_grad, _InputGrad),
-        (ops.weight_grad, _WeightGrad),
-        (ops.both_grads, _BothGrads),
-        (ops.pool, _Pool),
-        (ops.pool_adjoint, _PoolAdjoint),
-    )
-    for operator, function in faces:
-        operator.registered.register_autograd(function.backward, setup_context=function.setup_context)
+for _operator, _function in (
+    (ops.conv, _Conv),
+    (ops.input_grad, _InputGrad),
+    (ops.weight_grad, _WeightGrad),
+    (ops.both_grads, _BothGrads),
+):
+    register(_operator, _function)

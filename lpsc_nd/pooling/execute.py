@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.geometry import Reduction
-from lpsc_nd.pooling import bags, depthwise, derivatives, expand, inputs, maximum, reference
+from lpsc_nd.pooling import bags, depthwise, derivatives, expand, inputs, maximum, pool_derivatives, reference
 from lpsc_nd.pooling.constants import region_divisors
 from lpsc_nd.pooling.dispatch import Engine, Problem, fitting_engine
 from lpsc_nd.pooling.folding import divide, fold
@@ -142,7 +142,7 @@ def _bags_conv(
 
 
 def _bags_pool(x: Tensor, window: Window) -> Tensor:
-    return derivatives.pool(x, *window.args)
+    return pool_derivatives.pool(x, *window.args)
 
 
 def _like_input(run: SumEngine) -> ConvEngine:

@@ -1,8 +1,7 @@
 """Derivatives of the point operators, of any order and in both modes.
 
 As on grids (:mod:`lpsc_nd.pooling.derivatives`), convolution is bilinear in x and W, and the derivatives of its three
-operators are the three again. Only x, gy, W and the neighbourhood are saved. Eager code calls the functions, which
-torch.func needs; a compiled graph calls the operators, which carry the same rules of the reverse mode.
+operators are the three again. Only x, gy, W and the neighbourhood are saved.
 """
 
 from __future__ import annotations
@@ -14,9 +13,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from lpsc_nd.pooling import point_ops as ops
-from lpsc_nd.pooling.operator import Operator
-
-Gradients = tuple[Tensor | None, ...]
+from lpsc_nd.pooling.differentiable import Gradients, add, call, register
 
 NO_LINKS = (None,) * 6
 """The neighbourhood has no gradient."""
@@ -24,23 +21,17 @@ NO_LINKS = (None,) * 6
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, groups: int, *links: Any) -> Tensor:
     """Pool and mix, differentiably; see :func:`point_ops.conv`."""
-    return _call(ops.conv, _Conv, x, weight, bias, groups, *links)
+    return call(ops.conv, _Conv, x, weight, bias, groups, *links)
 
 
 def input_grad(gy: Tensor, weight: Tensor, num_sources: int, groups: int, *links: Any) -> Tensor:
     """Carry an output gradient back, differentiably; see :func:`point_ops.input_grad`."""
-    return _call(ops.input_grad, _InputGrad, gy, weight, num_sources, groups, *links)
+    return call(ops.input_grad, _InputGrad, gy, weight, num_sources, groups, *links)
 
 
 def weight_grad(x: Tensor, gy: Tensor, groups: int, *links: Any) -> Tensor:
     """Sum products of output gradient and pooled sources, differentiably; see :func:`point_ops.weight_grad`."""
-    return _call(ops.weight_grad, _WeightGrad, x, gy, groups, *links)
-
-
-def _call(operator: Operator, function: type[Function], *arguments: Any) -> Any:
-    if torch.compiler.is_compiling() or operator.has_nothing_to_do(*arguments):
-        return operator(*arguments)
-    return function.apply(*arguments)
+    return call(ops.weight_grad, _WeightGrad, x, gy, groups, *links)
 
 
 class _Conv(Function):
@@ -71,7 +62,7 @@ class _Conv(Function):
         if weight_t is None and bias_t is not None:
             weight_t = torch.zeros_like(weight)
         from_weight = None if weight_t is None else conv(x, weight_t, bias_t, ctx.groups, *links)
-        return _add(None if x_t is None else conv(x_t, weight, None, ctx.groups, *links), from_weight)
+        return add(None if x_t is None else conv(x_t, weight, None, ctx.groups, *links), from_weight)
 
 
 class _InputGrad(Function):
@@ -98,7 +89,7 @@ class _InputGrad(Function):
         gy, weight, *links = _saved(ctx)
         rest = (ctx.num_sources, ctx.groups, *links)
         from_gy = None if gy_t is None else input_grad(gy_t, weight, *rest)
-        return _add(from_gy, None if weight_t is None else input_grad(gy, weight_t, *rest))
+        return add(from_gy, None if weight_t is None else input_grad(gy, weight_t, *rest))
 
 
 class _WeightGrad(Function):
@@ -124,7 +115,7 @@ class _WeightGrad(Function):
     def jvp(ctx: Any, x_t: Tensor | None, gy_t: Tensor | None, *_: Any) -> Tensor | None:
         x, gy, *links = _saved(ctx)
         from_x = None if x_t is None else weight_grad(x_t, gy, ctx.groups, *links)
-        return _add(from_x, None if gy_t is None else weight_grad(x, gy_t, ctx.groups, *links))
+        return add(from_x, None if gy_t is None else weight_grad(x, gy_t, ctx.groups, *links))
 
 
 def _save(ctx: Any, first: Tensor, second: Tensor, links: list[Any]) -> None:
@@ -137,16 +128,5 @@ def _saved(ctx: Any) -> tuple[Any, ...]:
     return *ctx.saved_tensors, *ctx.how
 
 
-def _add(first: Tensor | None, second: Tensor | None) -> Tensor | None:
-    if first is None or second is None:
-        return second if first is None else first
-    return first + second
-
-
-_FACES: tuple[tuple[Any, type[Function]], ...] = (
-    (ops.conv, _Conv),
-    (ops.input_grad, _InputGrad),
-    (ops.weight_grad, _WeightGrad),
-)
-for _operator, _function in _FACES:
-    _operator.registered.register_autograd(_function.backward, setup_context=_function.setup_context)
+for _operator, _function in ((ops.conv, _Conv), (ops.input_grad, _InputGrad), (ops.weight_grad, _WeightGrad)):
+    register(_operator, _function)
