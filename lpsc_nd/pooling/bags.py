@@ -20,9 +20,11 @@ from lpsc_nd.pooling.costs import Way, cheapest_way, grads_apart, mixes_first
 from lpsc_nd.pooling.folding import exchanged
 from lpsc_nd.pooling.layout import by_site, empty_sites
 from lpsc_nd.pooling.mixing import Mixing
-from lpsc_nd.pooling.plan import Step, plan, slab_elements
+from lpsc_nd.pooling.plan import Plan, plan
+from lpsc_nd.pooling.run_tables import slab_elements
 from lpsc_nd.pooling.scratch import scratch
 from lpsc_nd.pooling.shapes import Shapes
+from lpsc_nd.pooling.site_rows import Place, adder, writer
 from lpsc_nd.pooling.table import compute_dtype, double, fill_table, spread_size
 from lpsc_nd.pooling.transposed import sum_bags, summed_tiles
 from lpsc_nd.pooling.window import Window
@@ -62,9 +64,10 @@ def _conv_by_tiles(x: Tensor, weight: Tensor, bias: Tensor | None, window: Windo
     if window.num_bags == 0:
         return y.copy_(bias.view(-1, *(1,) * window.ndim)) if bias is not None else y.zero_()
     mixing = Mixing(weight.shape[0], x.shape[1], window.num_bags, groups)
-    matrix, sites = mixing.to_matrix(weight), by_site(y)
-    for step, pooled in pooled_tiles(x, window, (1,) * window.ndim):
-        mixing.store(sites[step.place], pooled, matrix, bias)
+    steps, planned = (1,) * window.ndim, plan_of(x, window, (1,) * window.ndim)
+    write = writer(y, mixing, mixing.to_matrix(weight), bias, planned.in_rows)
+    for place, pooled in pooled_tiles(x, window, steps, planned):
+        write(place, pooled)
         del pooled
     return y
 
@@ -84,9 +87,10 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, groups: int, input_si
     if window.num_bags == 0:
         return gx.zero_()
     mixing = Mixing(gx.shape[1], gy.shape[1], window.num_bags, groups)
-    matrix, cells = mixing.to_matrix(swapped), by_site(gx)
-    for step, pooled in pooled_tiles(gy, adjoint, window.stride):
-        mixing.store(cells[step.place], pooled, matrix, None)
+    planned = plan_of(gy, adjoint, window.stride)
+    write = writer(gx, mixing, mixing.to_matrix(swapped), None, planned.in_rows)
+    for place, pooled in pooled_tiles(gy, adjoint, window.stride, planned):
+        write(place, pooled)
         del pooled
     return gx
 
@@ -100,9 +104,11 @@ def weight_grad(x: Tensor, gy: Tensor, window: Window, groups: int) -> Tensor:
     if way != "tiles":
         return WAYS[way].weight_grad(x, gy, window)
     mixing = Mixing(gy.shape[1], x.shape[1], window.num_bags, groups)
-    total, sites = mixing.zeros(dtype, x.device), by_site(gy)
-    for step, pooled in pooled_tiles(x, window, (1,) * window.ndim):
-        mixing.accumulate(total, pooled, sites[step.place])
+    steps, planned = (1,) * window.ndim, plan_of(x, window, (1,) * window.ndim)
+    total = mixing.zeros(dtype, x.device)
+    add = adder(total, gy, mixing, planned.in_rows)
+    for place, pooled in pooled_tiles(x, window, steps, planned):
+        add(place, pooled)
         del pooled
     return mixing.to_weight(total)
 
@@ -123,11 +129,12 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
         return WAYS[way].both_grads(x, gy, weight, window)
     gx, adjoint = empty_sites(gy, x.shape[1], tuple(x.shape[2:])), window.adjoint(x.shape[2:])
     mixing = Mixing(gx.shape[1], gy.shape[1], window.num_bags, groups)
-    matrix, total = mixing.to_matrix(exchanged(weight, groups)), mixing.zeros(weight.dtype, x.device)
-    cells, values = by_site(gx), by_site(x)
-    for step, pooled in pooled_tiles(gy, adjoint, adjoint.stride):
-        mixing.accumulate(total, pooled, values[step.place])
-        mixing.store(cells[step.place], pooled, matrix, None)  # last: it may overwrite the pooled matrix
+    planned, total = plan_of(gy, adjoint, adjoint.stride), mixing.zeros(weight.dtype, x.device)
+    write = writer(gx, mixing, mixing.to_matrix(exchanged(weight, groups)), None, planned.in_rows)
+    add = adder(total, x, mixing, planned.in_rows)
+    for place, pooled in pooled_tiles(gy, adjoint, adjoint.stride, planned):
+        add(place, pooled)
+        write(place, pooled)  # last: it may overwrite the pooled matrix
         del pooled
     return gx, exchanged(mixing.to_weight(total), groups).contiguous()
 
@@ -137,8 +144,9 @@ def pool(x: Tensor, window: Window) -> Tensor:
     sites = window.output_size(x.shape[2:])
     pooled = x.new_zeros((*x.shape[:2], window.num_bags, *sites))
     by_place = pooled.movedim((2, 1), (-2, -1))  # (B, *out, bags, C)
-    for step, block in pooled_tiles(x, window, (1,) * window.ndim):
-        target = by_place[step.place]
+    steps = (1,) * window.ndim
+    for place, block in pooled_tiles(x, window, steps, plan_of(x, window, steps)):
+        target = by_place[place.box]
         target.copy_(block.view(target.shape))
         del block
     return pooled
@@ -156,24 +164,29 @@ def pool_adjoint(z: Tensor, window: Window, input_size: list[int]) -> Tensor:
 
     shape = (z.shape[0], channels, tuple(z.shape[3:]))
     for step, sums in summed_tiles(fill, *shape, adjoint, window.stride, z.dtype, z.device):
-        target = cells[step.place]
+        target = cells[step.place.box]
         target.copy_(sums.view(target.shape))
         del sums
     return x
 
 
-def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...]) -> Iterator[tuple[Step, Tensor]]:
+def plan_of(x: Tensor, window: Window, steps: tuple[int, ...]) -> Plan:
+    """Return the plan of :func:`pooled_tiles`."""
+    size = spread_size(x.shape[2:], steps)
+    padded, sites = window.padded_size(size), window.output_size(size)
+    return plan(window, x.shape[0], padded, sites, x.shape[1], str(x.device), slab_elements(window))
+
+
+def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...], planned: Plan) -> Iterator[tuple[Place, Tensor]]:
     """Yield each tile of a call with its pooled matrix (sites, bags, C), in the compute type.
 
     Args:
         x: the input, (B, C, *in).
         window: how the stencil slides over it.
         steps: distance at which the cells of x are put, with zeros between them.
+        planned: the call's plan.
     """
-    batch, channels = x.shape[:2]
-    size = spread_size(x.shape[2:], steps)
-    padded, sites = window.padded_size(size), window.output_size(size)
-    planned = plan(window, batch, padded, sites, channels, str(x.device), slab_elements(window))
+    channels, bags = x.shape[1], window.num_bags
     most = max((slab.grid.table_rows for slab, _ in planned.slabs), default=0)
     shape = ((planned.doublings + 1) * most, channels)
     with scratch(shape, compute_dtype(x.dtype), x.device) as tables:
@@ -185,7 +198,7 @@ def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...]) -> Iterator[
             double(tables, rows, planned.doublings, window.dilation[-1])
             for step in slab_steps:
                 near = tables[step.first_row :]
-                yield step, sum_bags(near, step.indices, step.offsets).view(-1, window.num_bags, channels)
+                yield step.place, sum_bags(near, step.indices, step.offsets).view(-1, bags, channels)
 
 
 def _shapes(shape: Sequence[int], out_channels: int, groups: int) -> Shapes:

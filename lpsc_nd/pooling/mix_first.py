@@ -36,7 +36,7 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, steps: 
     matrix, sites = weight.permute(2, 0, 1).flatten(0, 1).contiguous(), by_site(y)  # (bags * C', C)
     fill = partial(_fill, x, matrix, steps)
     for step, sums in summed_tiles(fill, x.shape[0], channels, size, window, steps, weight.dtype, x.device):
-        target = sites[step.place]
+        target = sites[step.place.box]
         target.copy_((sums if bias is None else sums.add_(bias)).view(target.shape))
         del sums
     return y

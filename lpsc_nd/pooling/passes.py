@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 from lpsc_nd.pooling.constants import cells_read, rows_read
-from lpsc_nd.pooling.plan import FAR_FACTOR, MIXED_ELEMENTS, NEAR_ELEMENTS
+from lpsc_nd.pooling.plan import MIXED_ELEMENTS
 from lpsc_nd.pooling.rates import RATES, Rates
+from lpsc_nd.pooling.run_tables import FAR_FACTOR, NEAR_ELEMENTS
 from lpsc_nd.pooling.window import Window
 
 

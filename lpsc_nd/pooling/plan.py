@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 import torch
@@ -14,9 +13,10 @@ from torch import Tensor
 from lpsc_nd.geometry._types import IntArray
 from lpsc_nd.pooling.constants import cells_read
 from lpsc_nd.pooling.processor import is_intel
-from lpsc_nd.pooling.runs import MOST_DOUBLINGS, runs
-from lpsc_nd.pooling.slabs import Slab, cuts, fewest_cells, slabs
-from lpsc_nd.pooling.threads import larger
+from lpsc_nd.pooling.run_tables import SLAB_ELEMENTS, best_tables
+from lpsc_nd.pooling.runs import runs
+from lpsc_nd.pooling.site_rows import Place, place_of
+from lpsc_nd.pooling.slabs import Slab, fewest_cells, slabs
 from lpsc_nd.pooling.tiles import Grid, Tile, tiles
 from lpsc_nd.pooling.window import Window
 
@@ -32,26 +32,8 @@ TILE_ENTRIES = 2**17
 TILE_SITES = (64, 2048)
 """Fewest and most sites of a tile, whatever their elements."""
 
-SLAB_ELEMENTS = 2**20
-"""Elements of a slab's tables: four MiB in float32."""
-
-SHARED = 2
-"""How much larger they may be where several threads share them, and neighbouring slabs overlap on several axes."""
-
-SLAB_SHARES = (1, 2)
-"""By what that is divided, to see whether smaller tables are better."""
-
 MIXED_ELEMENTS = 2**21
 """Elements of a slab's table that has a row for each (cell, bag)."""
-
-SLAB_ROWS = 2**13
-"""Rows that could be summed in the time that the calls of a slab take."""
-
-NEAR_ELEMENTS = 2**20
-"""Elements of the tables that one row of sites reads, up to which they are near: what the processor's caches hold."""
-
-FAR_FACTOR = 1.7
-"""How much longer it takes to sum rows that are not near."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +41,13 @@ class Step:
     """A tile with the index of its bag sum, relative to the tile's first row.
 
     Args:
-        place: which images of the call, and which of their sites on each axis.
+        place: which images of the call, and which of their sites.
         first_row: table row of the tile's first cell.
         indices: table rows of all entries, site by site, bag by bag.
         offsets: where each bag begins in ``indices``, and where the last ends.
     """
 
-    place: tuple[slice, ...]
+    place: Place
     first_row: int
     indices: Tensor
     offsets: Tensor
@@ -82,6 +64,11 @@ class Plan:
 
     doublings: int
     slabs: tuple[tuple[Slab, tuple[Step, ...]], ...]
+
+    @cached_property
+    def in_rows(self) -> bool:
+        """Whether the sites of every step are in a row, and follow those of the one before."""
+        return all(step.place.rows is not None for _, steps in self.slabs for step in steps)
 
 
 @lru_cache(maxsize=16)
@@ -107,9 +94,10 @@ def plan(
     """
     if 0 in (batch, channels, window.num_bags, *sites):
         return Plan(0, ())
-    tables = _best_tables(window, padded, sites, channels, elements)
+    tables = best_tables(window, padded, sites, channels, elements)
     parts, read = slabs(window, batch, padded, sites, tables.cells), partial(_bag_rows, window, tables.doublings)
-    return Plan(tables.doublings, _steps(parts, _tile_sites(window.num_bags * channels), 1, read, device))
+    target = _tile_sites(window.num_bags * channels)
+    return Plan(tables.doublings, _steps(parts, (batch, *sites), target, 1, read, device))
 
 
 @lru_cache(maxsize=16)
@@ -125,13 +113,18 @@ def transposed_plan(
     cells = max(fewest_cells(window), MIXED_ELEMENTS // (channels * window.num_bags))
     parts = slabs(window, batch, padded, sites, cells)
     target = _within(TILE_ENTRIES // max(1, cells_read(window.stencil.token, window.center)))
-    return Plan(0, _steps(parts, target, window.num_bags, partial(_cell_rows, window), device))
+    return Plan(0, _steps(parts, (batch, *sites), target, window.num_bags, partial(_cell_rows, window), device))
 
 
 def _steps(
-    parts: Iterable[Slab], target: int, rows_per_cell: int, read: Callable[[Grid], BagRows], device: str
+    parts: Iterable[Slab],
+    extents: tuple[int, ...],
+    target: int,
+    rows_per_cell: int,
+    read: Callable[[Grid], BagRows],
+    device: str,
 ) -> tuple[tuple[Slab, tuple[Step, ...]], ...]:
-    """Cut slabs into tiles of about ``target`` sites, each with its gather index."""
+    """Cut slabs of ``extents``, (B, *sites), into tiles of about ``target`` sites, each with its gather index."""
     index: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}
     planned = []
     for slab in parts:
@@ -141,7 +134,8 @@ def _steps(
             if key not in index:
                 distances = tuple(step * rows_per_cell for step in slab.grid.site_steps)
                 index[key] = tile_index(*read(slab.grid), tile.shape, distances, device)
-            steps.append(_step(slab, tile, rows_per_cell, *index[key]))
+            place = place_of(_box(slab, tile), extents)
+            steps.append(Step(place, tile.first_row * rows_per_cell, *index[key]))
         planned.append((slab, tuple(steps)))
     return tuple(planned)
 
@@ -187,46 +181,6 @@ def _cell_rows(window: Window, grid: Grid) -> BagRows:
     return window_rows(window, cells, grid.padded) * window.num_bags + bag, indptr[[0, -1]]
 
 
-@dataclass(frozen=True)
-class _Tables:
-    """Which tables of runs to make, and how large.
-
-    Args:
-        doublings: how often the table of cells is doubled.
-        cells: most padded cells of each table.
-    """
-
-    doublings: int
-    cells: int
-
-
-def slab_elements(window: Window) -> int:
-    """Return how many elements a slab's tables have on as many threads as there are."""
-    return larger(SLAB_ELEMENTS, SHARED) if window.ndim > 1 else SLAB_ELEMENTS
-
-
-def _best_tables(
-    window: Window, padded: tuple[int, ...], sites: tuple[int, ...], channels: int, elements: int
-) -> _Tables:
-    """Weigh the rows that all sites read against the rows of the tables, which are read twice and written once."""
-    fewest = fewest_cells(window)
-    candidates = [
-        _Tables(doublings, max(fewest, elements // (channels * (doublings + 1)) // share))
-        for doublings in range(MOST_DOUBLINGS + 1)
-        for share in SLAB_SHARES
-    ]
-    return min(candidates, key=lambda tables: _rows(tables, window, padded, sites, channels))
-
-
-def _rows(tables: _Tables, window: Window, padded: tuple[int, ...], sites: tuple[int, ...], channels: int) -> float:
-    """Return what some tables cost, in rows read from near."""
-    cut, number = cuts(window, padded, sites, tables.cells), tables.doublings + 1
-    far = number * window.extent[0] * math.prod(cut.table[1:]) * channels > NEAR_ELEMENTS
-    read = len(runs(window.stencil, window.center, tables.doublings).cells) * math.prod(sites)
-    made = (1 + 2 * tables.doublings) * cut.total_cells + SLAB_ROWS * math.prod(cut.parts)
-    return read * (FAR_FACTOR if far else 1.0) + made
-
-
 def _tile_sites(elements_per_site: int) -> int:
     return _within(TILE_ELEMENTS // elements_per_site)
 
@@ -236,7 +190,6 @@ def _within(sites: int) -> int:
     return min(most, max(fewest, sites))
 
 
-def _step(slab: Slab, tile: Tile, rows_per_cell: int, indices: Tensor, offsets: Tensor) -> Step:
+def _box(slab: Slab, tile: Tile) -> tuple[slice, ...]:
     starts = (a + b for a, b in zip(slab.corner, tile.corner, strict=True))
-    place = tuple(slice(start, start + count) for start, count in zip(starts, tile.shape, strict=True))
-    return Step(place, tile.first_row * rows_per_cell, indices, offsets)
+    return tuple(slice(start, start + count) for start, count in zip(starts, tile.shape, strict=True))

@@ -1,4 +1,4 @@
-"""The sites of a map as the rows of a matrix, which products are written to and values read from, part by part.
+"""The sites of a map as the rows of a matrix, which products are written to and read from, part by part.
 
 In a map that lies channels last, the sites of some images, or some rows of the sites of one, are rows in a row, (sites,
 C), and a product goes to its place at once; in another it waits until its images are whole, and is transposed with
@@ -9,58 +9,75 @@ millisecond or two, and each question and each view a thousandth, in cold caches
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from torch import Tensor
 
 from lpsc_nd.pooling.layout import by_site, read_by_site
 from lpsc_nd.pooling.mixing import Mixing
-from lpsc_nd.pooling.product import multiplier, takes_onednn
+from lpsc_nd.pooling.product import add_columns, multiplier, takes_onednn
 
 
 class Place(NamedTuple):
-    """Some images, or some rows of the sites of one.
+    """Some images, and a box of their sites.
 
     Args:
-        images: which images.
-        part: sites of the first axis; all where there are several images.
-        rows: the same as rows of the matrix of all sites, (B * sites, C).
+        box: which images, and which sites of each axis.
+        rows: the same as rows of the matrix of all sites, (B * sites, C), or None where these are not in a row.
         own_rows: the same as rows of the matrix of these images' sites.
-        is_last: whether it is the last one of these images.
+        is_last: whether no rows of these images come behind.
     """
 
-    images: slice
-    part: slice
-    rows: slice
+    box: tuple[slice, ...]
+    rows: slice | None
     own_rows: slice
     is_last: bool
 
 
-def place_of(images: slice, part: slice, size: tuple[int, ...]) -> Place:
-    """Return the place of rows of sites of some images, of maps of ``size``."""
-    sites, width = math.prod(size), math.prod(size[1:])
-    own = slice(part.start * width, (images.stop - images.start - 1) * sites + part.stop * width)
-    rows = slice(images.start * sites + own.start, images.start * sites + own.stop)
-    return Place(images, part, rows, own, part.stop == size[0])
+Take = Callable[[Place, Tensor], object]
+"""Takes what a place pools, (sites, bags, C) or the same as a matrix; which may be overwritten."""
 
 
-def writer(y: Tensor, mixing: Mixing, matrix: Tensor, bias: Tensor | None) -> Callable[[Place, Tensor], object]:
-    """Return what writes the places of ``y`` in order: pooled sites (sites, bags * C) times weights, plus bias.
+def place_of(box: tuple[slice, ...], extents: Sequence[int]) -> Place:
+    """Return the place of some images and sites in a map of ``extents``, (B, *size); other axes are whole."""
+    whole = [slice(0, n) for n in extents]
+    whole[: len(box)] = box
+    behind = [math.prod(extents[axis + 1 :]) for axis in range(len(extents))]
+    start = sum(part.start * step for part, step in zip(whole, behind, strict=True))
+    stop = start + math.prod(part.stop - part.start for part in whole)
+    last = sum((part.stop - 1) * step for part, step in zip(whole, behind, strict=True))
+    first = box[0].start * behind[0]
+    rows, own = slice(start, stop), slice(start - first, stop - first)
+    return Place(box, rows if last + 1 == stop else None, own, last + 1 == box[0].stop * behind[0])
+
+
+def writer(y: Tensor, mixing: Mixing, matrix: Tensor, bias: Tensor | None, in_rows: bool) -> Take:
+    """Return what writes the places of ``y``: pooled sites times weights, plus bias.
 
     Args:
         y: (B, C', *size), of any type.
-        mixing: the channels and bags, of one group.
-        matrix: the weights as ``mixing`` arranges them, (1, C', bags * C), in the type of the pooled sites.
+        mixing: the channels and bags.
+        matrix: the weights as ``mixing`` arranges them, in the type of the pooled sites.
         bias: (C',), or None.
+        in_rows: whether all places have rows and come in order.
     """
     sites = by_site(y)
-    if sites.is_contiguous():
+    if in_rows and mixing.groups == 1 and sites.is_contiguous():
         flat, multiply = sites.flatten(0, -2), multiplier(matrix[0], bias, y.dtype)
-        return lambda place, pooled: multiply(flat[place.rows], pooled)
-    if takes_onednn(matrix):  # which multiplies into the order of any map
-        return lambda place, pooled: mixing.store(sites[place.images, place.part], pooled, matrix, bias)
-    return _Waiting(y, multiplier(matrix[0], bias, matrix.dtype), matrix).write
+        return lambda place, pooled: multiply(flat[place.rows], pooled.flatten(1))
+    if in_rows and mixing.groups == 1 and not takes_onednn(matrix):  # oneDNN multiplies into the order of any map
+        return _Waiting(y, multiplier(matrix[0], bias, matrix.dtype), matrix).write
+    return lambda place, pooled: mixing.store(sites[place.box], pooled, matrix, bias)
+
+
+def adder(total: Tensor, values: Tensor, mixing: Mixing, in_rows: bool) -> Take:
+    """Return what adds the places of ``values`` (B, C', *size) times pooled sites to a sum of ``mixing``."""
+    sites = by_site(values)
+    if in_rows and mixing.groups == 1 and sites.is_contiguous() and values.dtype == total.dtype:
+        flat = sites.flatten(0, -2)
+        return lambda place, pooled: add_columns(total, flat[place.rows].T, pooled.flatten(1))
+    return lambda place, pooled: mixing.accumulate(total, pooled, sites[place.box])
 
 
 class _Waiting:
@@ -71,18 +88,10 @@ class _Waiting:
         self._sites = y.shape[2:].numel()
 
     def write(self, place: Place, pooled: Tensor) -> None:
-        number = (place.images.stop - place.images.start) * self._sites
+        images = place.box[0]
+        number = (images.stop - images.start) * self._sites
         if len(self._rows) != number:
             self._rows = self._rows.new_empty(number, self._rows.shape[1])
-        self._multiply(self._rows[place.own_rows], pooled)
+        self._multiply(self._rows[place.own_rows], pooled.flatten(1))
         if place.is_last:
-            read_by_site(self._y[place.images], self._rows)
-
-
-def reader(values: Tensor, like: Tensor) -> Callable[[Place], Tensor]:
-    """Return what reads a place of ``values`` (B, C, *size), as (C, sites) in the type of ``like``."""
-    sites = by_site(values)
-    if not sites.is_contiguous() or values.dtype != like.dtype:
-        return lambda place: sites[place.images, place.part].movedim(-1, 0).flatten(1).to(like.dtype)
-    flat = sites.flatten(0, -2)
-    return lambda place: flat[place.rows].T
+            read_by_site(self._y[images], self._rows)

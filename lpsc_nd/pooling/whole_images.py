@@ -23,9 +23,9 @@ from lpsc_nd.pooling.layout import by_site, empty_sites, write_by_site
 from lpsc_nd.pooling.mixing import Mixing
 from lpsc_nd.pooling.pairs import Index, count_pairs, gather, pairs, repeat
 from lpsc_nd.pooling.processor import is_intel
-from lpsc_nd.pooling.product import add_columns, product
+from lpsc_nd.pooling.product import product
 from lpsc_nd.pooling.scratch import scratch
-from lpsc_nd.pooling.site_rows import Place, place_of, reader, writer
+from lpsc_nd.pooling.site_rows import Place, adder, place_of, writer
 from lpsc_nd.pooling.slabs import shares
 from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.threads import larger
@@ -62,7 +62,7 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tens
     """Pool and mix: (B, C, *in), (C', C, bags) in the compute type -> (B, C', *out) in the type of ``x``."""
     y = empty_sites(x, len(weight), window.output_size(x.shape[2:]))
     mixing = Mixing(len(weight), x.shape[1], window.num_bags, groups=1)
-    write = writer(y, mixing, mixing.to_matrix(weight), bias)
+    write = writer(y, mixing, mixing.to_matrix(weight), bias, in_rows=True)
     for place, pooled in pooled_rows(x, window):
         write(place, pooled)
         del pooled  # the next one then lies in the same memory, which is in cache
@@ -73,9 +73,9 @@ def weight_grad(x: Tensor, gy: Tensor, window: Window) -> Tensor:
     """Return the sum over sites of gy times the pooled input: (C', C, bags), in the compute type."""
     mixing = Mixing(gy.shape[1], x.shape[1], window.num_bags, groups=1)
     total = mixing.zeros(compute_dtype(x.dtype), x.device)
-    read = reader(gy, total)
+    add = adder(total, gy, mixing, in_rows=True)
     for place, pooled in pooled_rows(x, window):
-        add_columns(total, read(place), pooled)
+        add(place, pooled)
         del pooled
     return mixing.to_weight(total)
 
@@ -85,10 +85,11 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window) -> tuple[T
     gx, adjoint = empty_sites(gy, x.shape[1], tuple(x.shape[2:])), window.adjoint(x.shape[2:])
     mixing = Mixing(x.shape[1], gy.shape[1], window.num_bags, groups=1)
     total = mixing.zeros(weight.dtype, x.device)
-    write, read = writer(gx, mixing, mixing.to_matrix(exchanged(weight, 1)), None), reader(x, total)
+    write = writer(gx, mixing, mixing.to_matrix(exchanged(weight, 1)), None, in_rows=True)
+    add = adder(total, x, mixing, in_rows=True)
     for place, pooled in pooled_rows(gy, adjoint):
         write(place, pooled)
-        add_columns(total, read(place), pooled)
+        add(place, pooled)
         del pooled
     return gx, exchanged(mixing.to_weight(total), 1).contiguous()
 
@@ -135,7 +136,7 @@ def divide(
     images = tuple(groups(batch, window, channels, size))
     for some in images:
         indices = bag_indices(window, size, some.stop - some.start, parts)
-        found.append(tuple((place_of(some, part, sites), index) for part, index in indices))
+        found.append(tuple((place_of((some, part), (batch, *sites)), index) for part, index in indices))
     return images, tuple(found)
 
 

@@ -8,7 +8,7 @@ from torch.library import opcheck
 
 from lpsc_nd import LogPolarPool2d, LPSConv1d, LPSConv2d, LPSConv3d, LPSConvNd, Stencil
 from lpsc_nd.functional import lps_conv
-from lpsc_nd.pooling import ops, plan, slabs
+from lpsc_nd.pooling import ops, plan, run_tables, slabs
 from lpsc_nd.testing import layer_cases
 
 LAYERS = {
@@ -87,7 +87,7 @@ def test_any_blocking_gives_the_same_numbers(elements, case):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan, "TILE_ELEMENTS", elements)
         patch.setattr(plan, "TILE_SITES", (1, elements))
-        patch.setattr(plan, "SLAB_ELEMENTS", 4 * elements)
+        patch.setattr(run_tables, "SLAB_ELEMENTS", 4 * elements)
         patch.setattr(slabs, "FEWEST_WINDOWS", 0)
         plan.plan.cache_clear()
         found = torch.autograd.grad(layer(x).square().sum(), [x, layer.weight])

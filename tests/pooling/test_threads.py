@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from lpsc_nd import LPSConvNd
-from lpsc_nd.pooling import plan, product, threads, whole_images
+from lpsc_nd.pooling import product, run_tables, threads, whole_images
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -100,9 +100,11 @@ def test_more_is_done_at_once_on_several_threads_of_a_processor_where_it_was_mea
     monkeypatch.setattr(threads, "is_intel", lambda: intel)
     more = intel and number_of_threads > 1
     assert threads.larger(100, 4) == (400 if more else 100)
-    plane, line = (LPSConvNd(ndim, 2, 2, 5, padding=2, num_levels=1).window for ndim in (2, 1))
-    assert plan.slab_elements(plane) == plan.SLAB_ELEMENTS * (plan.SHARED if more else 1)
-    assert plan.slab_elements(line) == plan.SLAB_ELEMENTS
+    monkeypatch.setattr(run_tables, "is_intel", lambda: intel)
+    volume, plane, line = (LPSConvNd(ndim, 2, 2, 5, padding=2, num_levels=1).window for ndim in (3, 2, 1))
+    assert run_tables.slab_elements(volume) == run_tables.SLAB_ELEMENTS * (run_tables.LARGER if intel else 1)
+    assert run_tables.slab_elements(plane) == run_tables.SLAB_ELEMENTS * (run_tables.LARGER if more else 1)
+    assert run_tables.slab_elements(line) == run_tables.SLAB_ELEMENTS
     of_one = whole_images.pooled_elements(plane, 64, (16, 16))
     most = whole_images.POOLED_ELEMENTS * (whole_images.POOLED_SHARED if more else 1)
     assert whole_images.images_at_once(plane, 64, (16, 16)) == most // of_one > 1

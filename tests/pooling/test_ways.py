@@ -319,7 +319,7 @@ def test_neither_index_nor_mixed_map_of_an_image_is_large(monkeypatch):
 def test_groups_of_images_and_rows_of_sites_are_bounded_and_cover_all(size):
     window, x = window_of(9), torch.randn(11, 20, *size)
     count, number = torch.zeros(11, *size), 0
-    for (images, part, rows, own_rows, is_last), pooled in whole_images.pooled_rows(x, window):
+    for ((images, part), rows, own_rows, is_last), pooled in whole_images.pooled_rows(x, window):
         count[images, part] += 1
         number += 1
         assert pooled.numel() <= whole_images.POOLED_ELEMENTS
