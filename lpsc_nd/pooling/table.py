@@ -31,9 +31,7 @@ def fill_table(table: Tensor, x: Tensor, starts: Sequence[int], steps: Sequence[
         steps: distance at which its cells are put, per axis (1 keeps them together).
     """
     cells, target = places(table, x.shape[2:], starts, steps)
-    if target.numel() > 0 and all(step == 1 for step in steps):
-        zero_around(table, cells, starts)
-    elif target.shape != table.shape:
+    if target.shape != table.shape:
         table.zero_()
     source = x[(slice(None), slice(None), *cells)].movedim(1, -1)
     if _strides_whole_pages(x) and source.shape[1:-1] == x.shape[2:]:
@@ -62,16 +60,6 @@ def places(
         cells.append(slice(first, first + count))
         target = target[(slice(None),) * axis + (slice(start, start + count * step, step),)]
     return tuple(cells), target
-
-
-def zero_around(table: Tensor, cells: Sequence[slice], starts: Sequence[int]) -> None:
-    """Write zeros into ``table`` (B, *padded, C) around the places of ``cells``, some of which lie in it, unspread."""
-    for axis, (some, start) in enumerate(zip(cells, starts, strict=True), start=1):
-        first, count = start + some.start, some.stop - some.start
-        for border in (slice(0, first), slice(first + count, table.shape[axis])):
-            if border.start < border.stop:
-                table[(slice(None),) * axis + (border,)].zero_()
-        table = table.narrow(axis, first, count)
 
 
 def double(tables: Tensor, rows: int, doublings: int, distance: int) -> None:
