@@ -100,9 +100,9 @@ class LastCall:
             engine: the engine that ran.
             settings: what the layer says.
         """
-        self._call = None
         if not is_plain(x, *(parameter for parameter in parameters if parameter is not None)):
-            return
+            return  # and remember the one before, which may come again, as evaluation does between steps of training
+        self._call = None
         find = _find_convolution if _is_one_convolution(x, window, groups, engine) else _find_sums
         found = find(x, parameters[0], window, groups, reduction, engine)
         if found is not None:
