@@ -28,6 +28,8 @@ class Mixing:
 
     def to_matrix(self, weight: Tensor) -> Tensor:
         """Arrange (C', C / groups, bags) as (G, C' / G, bags * C / G), the order in which a tile is pooled."""
+        if self.groups == 1:
+            return arranged(weight).transpose(1, 2).flatten(1).unsqueeze(0)
         filters = self.out_channels // self.groups
         grouped = arranged(weight).view(self.groups, filters, *weight.shape[1:])  # (G, C' / G, C / G, bags)
         return grouped.transpose(2, 3).flatten(2)

@@ -98,7 +98,8 @@ def arranged(weight: Tensor) -> Tensor:
     C' is outermost for oneDNN and innermost for the BLAS; the bags come before C, as in a pooled tile.
     """
     order = (0, 2, 1) if takes_onednn(weight) else (2, 1, 0)  # each its own inverse
-    return weight.permute(order).contiguous().permute(order)
+    turned = weight.permute(order)
+    return weight if turned.is_contiguous() else turned.contiguous().permute(order)
 
 
 def takes_onednn(left: Tensor) -> bool:
