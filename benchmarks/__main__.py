@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from benchmarks import tables
 from benchmarks.cases import CASES, Case, chosen
 from benchmarks.machine import Machine, describe
+from benchmarks.one_by_one import one_by_one
 from benchmarks.report import write_pictures, write_tables
 from benchmarks.rows import Row
 from benchmarks.runner import Measurement, Settings, measure
@@ -85,19 +85,13 @@ def run(
     measured: list[Measurement],
 ) -> None:
     """Measure case by case into ``measured``, writing the tables after each."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=len(cases))
-        for case in cases:
 
-            def notify(stage: str, name: str = case.name) -> None:
-                progress.update(task, description=f"{name}: {stage}")
+    def keep(measurement: Measurement) -> None:
+        measured.append(measurement)
+        write_tables(folder, measured, machine)
+        console.print(summary(measurement), highlight=False)
 
-            measurement = measure(case, settings, notify)
-            measured.append(measurement)
-            write_tables(folder, measured, machine)
-            progress.advance(task)
-            progress.console.print(summary(measurement), highlight=False)
+    one_by_one(cases, lambda case, notify: measure(case, settings, notify), keep, console)
 
 
 def summary(measurement: Measurement) -> str:

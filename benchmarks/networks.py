@@ -11,13 +11,13 @@ from typing import get_args
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.__main__ import INTERRUPTED, default_folder, positive, print_rows
 from benchmarks.machine import Machine, describe
 from benchmarks.network_calls import contenders
 from benchmarks.network_cases import NETWORK_CASES, NetworkCase, chosen
 from benchmarks.network_tables import TITLES, NetworkMeasurement, brief, markdown, table
+from benchmarks.one_by_one import one_by_one
 from benchmarks.references import Contender, Pass
 from benchmarks.runner import Notify, no_collection, settle_allocator, thread_count
 from benchmarks.samples import Samples, interleave
@@ -92,17 +92,12 @@ def run(
 ) -> None:
     """Measure case by case into ``measured``, writing the tables after each."""
     machine = describe(options.threads)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=len(cases))
-        for case in cases:
 
-            def notify(stage: str, name: str = case.name) -> None:
-                progress.update(task, description=f"{name}: {stage}")
+    def keep(measurement: NetworkMeasurement) -> None:
+        measured.append(measurement)
+        write(folder, measured, machine)
 
-            measured.append(measure(case, options.threads, options.seconds, notify))
-            write(folder, measured, machine)
-            progress.advance(task)
+    one_by_one(cases, lambda case, notify: measure(case, options.threads, options.seconds, notify), keep, console)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

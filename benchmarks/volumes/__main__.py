@@ -10,11 +10,11 @@ from time import perf_counter
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.__main__ import INTERRUPTED, default_folder, positive, print_rows
 from benchmarks.machine import Machine, describe
 from benchmarks.networks import choose_formats
+from benchmarks.one_by_one import one_by_one
 from benchmarks.references import Contender, Layout, Pass
 from benchmarks.runner import Notify, no_collection, settle_allocator, thread_count
 from benchmarks.samples import Samples, interleave
@@ -85,17 +85,12 @@ def run(
 ) -> None:
     """Measure case by case into ``measured``, writing the tables after each."""
     machine = describe(options.threads)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", total=len(cases))
-        for case in cases:
 
-            def notify(stage: str, name: str = case.name) -> None:
-                progress.update(task, description=f"{name}: {stage}")
+    def keep(measurement: VolumeMeasurement) -> None:
+        measured.append(measurement)
+        write(folder, measured, machine)
 
-            measured.append(measure(case, options.threads, options.seconds, notify))
-            write(folder, measured, machine)
-            progress.advance(task)
+    one_by_one(cases, lambda case, notify: measure(case, options.threads, options.seconds, notify), keep, console)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
