@@ -22,7 +22,7 @@ from benchmarks.references import FORMATS
 from benchmarks.rows import Row
 from benchmarks.runner import no_collection, settle_allocator, thread_count
 from lpsc_nd._files import write_csv
-from lpsc_nd.pooling import across_images, bags, mixing, product, side_by_side, site_by_site, whole_images
+from lpsc_nd.pooling import across_images, bags, mixing, product, side_by_side, site_by_site, site_rows, whole_images
 
 Stopwatch = defaultdict[str, float]
 
@@ -32,7 +32,10 @@ PARTS: tuple[tuple[str, Any, str], ...] = (
     ("bag sums", bags, "sum_bags"),
     ("product", product, "product"),
     ("product", product, "multiply_into"),
+    ("product", product, "multiply_whole"),
     ("store", mixing.Mixing, "store"),
+    ("store", site_rows, "write_rows"),
+    ("store", site_rows, "read_by_site"),
     ("table", whole_images, "write_by_site"),
     ("bag sums", whole_images, "sum_bags"),
     ("table", side_by_side, "write_sites_first"),

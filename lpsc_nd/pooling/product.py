@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.pooling.processor import is_intel
-from lpsc_nd.pooling.threads import add_into, add_into_columns, column_parts, multiply_into
+from lpsc_nd.pooling.threads import add_into, add_into_columns, column_parts, multiply_into, multiply_whole
 
 HAS_ONEDNN_LINEAR = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
@@ -54,7 +54,7 @@ def write_product(target: Tensor, left: Tensor, right: Tensor, bias: Tensor | No
         multiply_into(target if is_matrix else target.view(len(left), -1), left, right.T, bias)
 
 
-def multiplier(right: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Callable[[Tensor, Tensor], object]:
+def multiplier(right: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Callable[[Tensor, Tensor], None]:
     """Return :func:`write_product` from ``target`` and ``left`` for one right-hand side.
 
     Args:
@@ -65,9 +65,7 @@ def multiplier(right: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Callab
     if takes_onednn(right) or dtype != right.dtype or torch.get_num_threads() > 1:
         return lambda target, left: write_product(target, left, right, bias)
     turned = right.T
-    if bias is None:
-        return lambda target, left: torch.mm(left, turned, out=target)
-    return lambda target, left: torch.addmm(bias, left, turned, out=target)
+    return lambda target, left: multiply_whole(target, left, turned, bias)
 
 
 def add_product(total: Tensor, left: Tensor, right: Tensor) -> None:

@@ -39,6 +39,10 @@ Take = Callable[[Place, Tensor], object]
 """Takes what a place pools, (sites, bags, C) or the same as a matrix; which may be overwritten."""
 
 
+Multiply = Callable[[Tensor, Tensor], None]
+"""Writes into rows (sites, C') what a pooled matrix makes of weights; see :func:`product.multiplier`."""
+
+
 def place_of(box: tuple[slice, ...], extents: Sequence[int]) -> Place:
     """Return the place of some images and sites in a map of ``extents``, (B, *size); other axes are whole."""
     whole = [slice(0, n) for n in extents]
@@ -65,7 +69,7 @@ def writer(y: Tensor, mixing: Mixing, matrix: Tensor, bias: Tensor | None, in_ro
     sites = by_site(y)
     if in_rows and mixing.groups == 1 and sites.is_contiguous():
         flat, multiply = sites.flatten(0, -2), multiplier(matrix[0], bias, y.dtype)
-        return lambda place, pooled: multiply(flat[place.rows], pooled.flatten(1))
+        return lambda place, pooled: write_rows(multiply, flat[place.rows], pooled)
     if in_rows and mixing.groups == 1 and not takes_onednn(matrix):  # oneDNN multiplies into the order of any map
         return _Waiting(y, multiplier(matrix[0], bias, matrix.dtype), matrix).write
     return lambda place, pooled: mixing.store(sites[place.box], pooled, matrix, bias)
@@ -80,10 +84,15 @@ def adder(total: Tensor, values: Tensor, mixing: Mixing, in_rows: bool) -> Take:
     return lambda place, pooled: mixing.accumulate(total, pooled, sites[place.box])
 
 
+def write_rows(multiply: Multiply, rows: Tensor, pooled: Tensor) -> None:
+    """Write pooled sites (sites, bags, C), or the same as a matrix, times weights into ``rows`` (sites, C')."""
+    multiply(rows, pooled.flatten(1))
+
+
 class _Waiting:
     """Products of images that are written when the last part of these images is there."""
 
-    def __init__(self, y: Tensor, multiply: Callable[[Tensor, Tensor], object], matrix: Tensor) -> None:
+    def __init__(self, y: Tensor, multiply: Multiply, matrix: Tensor) -> None:
         self._y, self._multiply, self._rows = y, multiply, matrix.new_empty(0, y.shape[1])
         self._sites = y.shape[2:].numel()
 
@@ -92,6 +101,6 @@ class _Waiting:
         number = (images.stop - images.start) * self._sites
         if len(self._rows) != number:
             self._rows = self._rows.new_empty(number, self._rows.shape[1])
-        self._multiply(self._rows[place.own_rows], pooled.flatten(1))
+        write_rows(self._multiply, self._rows[place.own_rows], pooled)
         if place.is_last:
             read_by_site(self._y[images], self._rows)

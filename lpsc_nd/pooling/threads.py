@@ -33,8 +33,12 @@ def multiply_into(out: Tensor, left: Tensor, right: Tensor, bias: Tensor | None 
         else:
             torch.baddbmm(bias, *products, out=target)
         out, left = out[whole:], left[whole:]
-    if out.shape[0] == 0:
-        return
+    if out.shape[0] > 0:
+        multiply_whole(out, left, right, bias)
+
+
+def multiply_whole(out: Tensor, left: Tensor, right: Tensor, bias: Tensor | None) -> None:
+    """Write the same as one product of the BLAS."""
     if bias is None:
         torch.mm(left, right, out=out)
     else:
