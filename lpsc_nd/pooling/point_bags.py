@@ -18,6 +18,7 @@ from lpsc_nd.pooling.folding import exchanged
 from lpsc_nd.pooling.mixing import Mixing
 from lpsc_nd.pooling.point_plan import Bags, Links, plan
 from lpsc_nd.pooling.product import product
+from lpsc_nd.pooling.site_rows import Place, adder, place_of, writer
 from lpsc_nd.pooling.table import compute_dtype
 
 BLOCK_ELEMENTS = 2**18
@@ -54,8 +55,9 @@ def _products(table: Tensor, values: Tensor, bags: Bags, groups: int) -> Tensor:
     """Sum over results the products of their values and their pooled rows: (channels of values, table's / G, bags)."""
     mixing = Mixing(values.shape[1], table.shape[1], bags.num_bags, groups)
     total = mixing.zeros(compute_dtype(table.dtype), table.device)
-    for rows, pooled in _pooled_blocks(table, bags):
-        mixing.accumulate(total, pooled, values[None, rows])
+    add = adder(total, _as_map(values), mixing, in_rows=True)
+    for place, pooled in _pooled_blocks(table, bags):
+        add(place, pooled)
         del pooled
     return mixing.to_weight(total)
 
@@ -68,9 +70,9 @@ def _mixed(table: Tensor, weight: Tensor, bias: Tensor | None, bags: Bags, group
     if groups == 1 and FAR_FEWER * len(table) < bags.num_rows and channels >= LEAST_CHANNELS:
         return _mix_then_sum(y, table, weight, bias, bags, channels)
     mixing = Mixing(weight.shape[0], table.shape[1], bags.num_bags, groups)
-    matrix = mixing.to_matrix(weight)
-    for rows, pooled in _pooled_blocks(table, bags):
-        mixing.store(y[None, rows], pooled, matrix, bias)
+    write = writer(_as_map(y), mixing, mixing.to_matrix(weight), bias, in_rows=True)
+    for place, pooled in _pooled_blocks(table, bags):
+        write(place, pooled)
         del pooled
     return y
 
@@ -87,7 +89,12 @@ def _mix_then_sum(y: Tensor, table: Tensor, weight: Tensor, bias: Tensor | None,
     return y
 
 
-def _pooled_blocks(table: Tensor, bags: Bags) -> Iterator[tuple[slice, Tensor]]:
+def _as_map(values: Tensor) -> Tensor:
+    """Return the values of points (N, C) as those of a line of sites, channels last, (1, C, N)."""
+    return values.T.unsqueeze(0)
+
+
+def _pooled_blocks(table: Tensor, bags: Bags) -> Iterator[tuple[Place, Tensor]]:
     """Yield blocks of results with their pooled matrix (rows, bags, channels), in the compute type."""
     if 0 in (bags.num_rows, bags.num_bags):
         return
@@ -100,7 +107,8 @@ def _pooled_blocks(table: Tensor, bags: Bags) -> Iterator[tuple[slice, Tensor]]:
         offsets = bags.offsets[start * bags.num_bags : stop * bags.num_bags + 1] - first
         weights = None if bags.weights is None else bags.weights[first:last]
         shape = (stop - start, bags.num_bags, table.shape[1])
-        yield slice(start, stop), _sum_bags(table, bags.indices[first:last], offsets, weights).view(shape)
+        place = place_of((slice(0, 1), slice(start, stop)), (1, bags.num_rows))
+        yield place, _sum_bags(table, bags.indices[first:last], offsets, weights).view(shape)
 
 
 def _sum_bags(table: Tensor, indices: Tensor, offsets: Tensor, weights: Tensor | None) -> Tensor:
