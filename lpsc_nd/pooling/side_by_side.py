@@ -121,7 +121,7 @@ def at(values: Tensor, place: Place | None) -> Tensor:
     return values if place is None else values.flatten(2)[place]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def divide(window: Window, batch: int, channels: int, size: tuple[int, ...], elements: int) -> Division:
     """Share images out to groups, and their sites to parts of at most so many elements of a pooled matrix."""
     together = images_at_once(batch, channels)

@@ -118,7 +118,7 @@ def pooled_rows(x: Tensor, window: Window) -> Iterator[tuple[Place, Tensor]]:
             yield place, sum_bags(table, *index).view(-1, columns)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def divide(
     window: Window, batch: int, channels: int, size: tuple[int, ...], limits: tuple[int, int]
 ) -> tuple[tuple[slice, ...], tuple[tuple[tuple[Place, Index], ...], ...]]:
