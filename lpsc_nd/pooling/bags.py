@@ -64,9 +64,10 @@ def _conv_by_tiles(x: Tensor, weight: Tensor, bias: Tensor | None, window: Windo
     if window.num_bags == 0:
         return y.copy_(bias.view(-1, *(1,) * window.ndim)) if bias is not None else y.zero_()
     mixing = Mixing(weight.shape[0], x.shape[1], window.num_bags, groups)
-    steps, planned = (1,) * window.ndim, plan_of(x, window, (1,) * window.ndim)
+    ones = (1,) * window.ndim
+    planned = plan_of(x, window, ones)
     write = writer(y, mixing, mixing.to_matrix(weight), bias, planned.in_rows)
-    for place, pooled in pooled_tiles(x, window, steps, planned):
+    for place, pooled in pooled_tiles(x, window, ones, planned):
         write(place, pooled)
         del pooled
     return y
@@ -104,10 +105,11 @@ def weight_grad(x: Tensor, gy: Tensor, window: Window, groups: int) -> Tensor:
     if way != "tiles":
         return WAYS[way].weight_grad(x, gy, window)
     mixing = Mixing(gy.shape[1], x.shape[1], window.num_bags, groups)
-    steps, planned = (1,) * window.ndim, plan_of(x, window, (1,) * window.ndim)
+    ones = (1,) * window.ndim
+    planned = plan_of(x, window, ones)
     total = mixing.zeros(dtype, x.device)
     add = adder(total, gy, mixing, planned.in_rows)
-    for place, pooled in pooled_tiles(x, window, steps, planned):
+    for place, pooled in pooled_tiles(x, window, ones, planned):
         add(place, pooled)
         del pooled
     return mixing.to_weight(total)
@@ -144,8 +146,8 @@ def pool(x: Tensor, window: Window) -> Tensor:
     sites = window.output_size(x.shape[2:])
     pooled = x.new_zeros((*x.shape[:2], window.num_bags, *sites))
     by_place = pooled.movedim((2, 1), (-2, -1))  # (B, *out, bags, C)
-    steps = (1,) * window.ndim
-    for place, block in pooled_tiles(x, window, steps, plan_of(x, window, steps)):
+    ones = (1,) * window.ndim
+    for place, block in pooled_tiles(x, window, ones, plan_of(x, window, ones)):
         target = by_place[place.box]
         target.copy_(block.view(target.shape))
         del block

@@ -8,7 +8,10 @@ from torch import Tensor
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 IN_BLOCKS = 4096
-"""Elements of a matrix from which PyTorch transposes it in blocks, in less time than element by element."""
+"""Elements of a matrix from which PyTorch transposes it in blocks."""
+
+PAGE = 2048
+"""Strides of a multiple of so many bytes make reading across them slow, as they fall into the same cache lines."""
 
 
 def memory_format(x: Tensor) -> torch.memory_format:
@@ -27,7 +30,7 @@ def empty_sites(like: Tensor, channels: int, size: tuple[int, ...]) -> Tensor:
 
 def write_by_site(table: Tensor, x: Tensor) -> None:
     """Write (images, C, *size) into (images * sites, C)."""
-    if _transposes(x, table):
+    if _transposes(x, table) and strides_whole_pages(x):
         for image, rows in zip(x.flatten(2), table.view(len(x), -1, x.shape[1]), strict=True):
             rows.copy_(image.T)
     else:
@@ -62,6 +65,11 @@ def read_sites_first(y: Tensor, table: Tensor) -> None:
 def by_site(y: Tensor) -> Tensor:
     """Return (B, C, *size) as (B, *size, C), a view."""
     return y.movedim(1, -1)
+
+
+def strides_whole_pages(x: Tensor) -> bool:
+    """Tell whether the channels of a contiguous input lie so far apart that only blocks are read across them fast."""
+    return x.is_contiguous() and x.numel() > 0 and x[0, 0].numel() * x.element_size() % PAGE == 0
 
 
 def _transposes(x: Tensor, table: Tensor) -> bool:

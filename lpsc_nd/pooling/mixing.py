@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lpsc_nd.pooling.product import add_columns, arranged, write_product, write_transposed, zero_columns
+from lpsc_nd.pooling.product import add_columns, arranged, transposed_product, write_product, zero_columns
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ class Mixing:
         """
         channels_first = target.stride(-1) != 1
         if self.groups == 1 and target.shape[0] == 1 and channels_first:
-            write_transposed(target[0].movedim(-1, 0), pooled.flatten(1), matrix[0], bias)
+            mixed = transposed_product(pooled.flatten(1), matrix[0], bias)  # (C', sites): rows are copied whole
+            target[0].movedim(-1, 0).copy_(mixed.view(-1, *target.shape[1:-1]))
         elif self.groups == 1:
             write_product(target, pooled.flatten(1), matrix[0], bias)
         else:

@@ -67,7 +67,7 @@ class Plan:
 
     @cached_property
     def in_rows(self) -> bool:
-        """Whether the sites of every step are in a row, and follow those of the one before."""
+        """Whether the sites of every step are in a row; as steps are in order, the last ones of an image come last."""
         return all(step.place.rows is not None for _, steps in self.slabs for step in steps)
 
 

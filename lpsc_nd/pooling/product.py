@@ -32,17 +32,12 @@ def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
     return out
 
 
-def write_transposed(target: Tensor, left: Tensor, right: Tensor, bias: Tensor | None = None) -> None:
-    """Write ``(left @ right.T + bias).T`` into ``target`` of any type: (n, *sites), (m, k), (n, k), (n,)."""
-    if takes_onednn(left):
-        mixed = product(right, left)
-        target.copy_((mixed if bias is None else mixed.add_(bias[:, None])).view(target.shape))
-        return
-    mixed = product(left, right, bias).T  # a matrix is transposed in less time than the BLAS loses on so few rows
-    if target.is_contiguous() and target.dtype == mixed.dtype:
-        target.view(mixed.shape).copy_(mixed)
-    else:
-        target.copy_(mixed.contiguous().view(target.shape))
+def transposed_product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return ``(left @ right.T + bias).T``, contiguous: (m, k), (n, k), (n,) -> (n, m)."""
+    if not takes_onednn(left):  # a matrix is transposed in less time than the BLAS loses on so few rows
+        return product(left, right, bias).T.contiguous()
+    mixed = product(right, left)
+    return mixed if bias is None else mixed.add_(bias[:, None])
 
 
 def write_product(target: Tensor, left: Tensor, right: Tensor, bias: Tensor | None = None) -> None:

@@ -3,7 +3,7 @@
 A stem convolves a small batch for 0.15 ms, a layer of 16 channels runs for one or two. Checking the input, choosing an
 engine and a way and finding the weights take 0.02 ms when they are repeated alone, and five times as long where sums
 or other layers have been in the caches meanwhile. What they found for one input serves for the next of the same shape,
-as long as the weights are, value by value, those that the dense kernel or the folded weights were made from.
+as long as the weights are, byte by byte, those that the dense kernel or the folded weights were made from.
 """
 
 from __future__ import annotations

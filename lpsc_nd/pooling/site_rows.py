@@ -38,7 +38,6 @@ class Place(NamedTuple):
 Take = Callable[[Place, Tensor], object]
 """Takes what a place pools, (sites, bags, C) or the same as a matrix; which may be overwritten."""
 
-
 Multiply = Callable[[Tensor, Tensor], None]
 """Writes into rows (sites, C') what a pooled matrix makes of weights; see :func:`product.multiplier`."""
 
@@ -64,7 +63,7 @@ def writer(y: Tensor, mixing: Mixing, matrix: Tensor, bias: Tensor | None, in_ro
         mixing: the channels and bags.
         matrix: the weights as ``mixing`` arranges them, in the type of the pooled sites.
         bias: (C',), or None.
-        in_rows: whether all places have rows and come in order.
+        in_rows: whether all places have rows, and the one with the last row of some images comes after their others.
     """
     sites = by_site(y)
     if in_rows and mixing.groups == 1 and sites.is_contiguous():

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-PAGE = 2048
-"""Strides of a multiple of so many bytes make a strided copy slow."""
+from lpsc_nd.pooling.layout import strides_whole_pages
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -34,7 +33,7 @@ def fill_table(table: Tensor, x: Tensor, starts: Sequence[int], steps: Sequence[
     if target.shape != table.shape:
         table.zero_()
     source = x[(slice(None), slice(None), *cells)].movedim(1, -1)
-    if _strides_whole_pages(x) and source.shape[1:-1] == x.shape[2:]:
+    if strides_whole_pages(x) and source.shape[1:-1] == x.shape[2:]:
         for image, place in zip(x, target, strict=True):
             place.copy_(image.flatten(1).T.contiguous().view(place.shape))
     else:
@@ -71,11 +70,3 @@ def double(tables: Tensor, rows: int, doublings: int, distance: int) -> None:
         shift = 2**k * distance
         part = tables[k * rows : (k + 1) * rows]
         torch.add(part[: rows - shift], part[shift:], out=tables[(k + 1) * rows : (k + 2) * rows - shift])
-
-
-def _strides_whole_pages(x: Tensor) -> bool:
-    """Tell whether the channels of a contiguous input lie so far apart that reading across them is slow.
-
-    Strides of whole memory pages fall into the same cache lines. PyTorch transposes a matrix in blocks, which do not.
-    """
-    return x.is_contiguous() and x.numel() > 0 and x[0, 0].numel() * x.element_size() % PAGE == 0

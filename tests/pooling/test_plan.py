@@ -9,8 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lpsc_nd import LogPolarPartition, LPSConv2d, LPSConv3d, Stencil
+from lpsc_nd import LogPolarPartition, LPSConv2d, LPSConv3d, LPSConvNd, Stencil
+from lpsc_nd.pooling import layout
+from lpsc_nd.pooling import plan as plan_module
 from lpsc_nd.pooling import scratch as scratch_module
+from lpsc_nd.pooling import slabs as slabs_module
 from lpsc_nd.pooling.plan import plan
 from lpsc_nd.pooling.runs import runs
 from lpsc_nd.pooling.scratch import KEPT_BYTES, scratch
@@ -174,3 +177,42 @@ def test_large_offsets_do_not_cancel():
     error = (layer(x).double() - layer.double()(x.double())).abs().max()
     scale = 1e4 * layer.weight.abs().sum(dim=(1, 2)).max()
     assert error < 4 * torch.finfo(torch.float32).eps * scale
+
+
+@given(
+    batch=st.integers(1, 3),
+    size=st.lists(st.integers(1, 7), min_size=1, max_size=3),
+    elements=st.integers(1, 300),
+    sites=st.integers(1, 40),
+)
+def test_steps_cover_all_sites_and_the_last_of_an_image_come_last(batch, size, elements, sites):
+    layer = LPSConvNd(len(size), 1, 1, 3, padding=1, num_levels=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slabs_module, "FEWEST_WINDOWS", 0)
+        patch.setattr(plan_module, "TILE_SITES", (1, sites))
+        padded = layer.window.padded_size(size)
+        made = plan.__wrapped__(layer.window, batch, padded, tuple(size), 1, "cpu", elements)
+    count = torch.zeros(batch, *size)
+    for _, steps in made.slabs:
+        for step in steps:
+            count[step.place.box] += 1
+            images = step.place.box[0]
+            if step.place.is_last:
+                assert count[images].all()
+            if step.place.rows is not None:
+                assert step.place.rows.stop - step.place.rows.start == count[step.place.box].numel()
+                assert count.view(-1)[step.place.rows].all()
+    assert torch.equal(count, torch.ones_like(count))
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 32, 32), (2, 5, 31, 33), (3, 2, 4), (1, 16, 512)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_sites_are_written_and_read_in_blocks_and_otherwise(shape, dtype):
+    x = torch.randn(shape, dtype=dtype)
+    for given_x in (x, x.movedim(1, -1).contiguous().movedim(-1, 1)):
+        table = torch.full((shape[0] * x[0, 0].numel(), shape[1]), torch.nan)
+        layout.write_by_site(table, given_x)
+        assert torch.equal(table, x.movedim(1, -1).flatten(0, -2).float())
+        back = torch.full_like(given_x, torch.nan)
+        layout.read_by_site(back, table)
+        assert torch.equal(back, x)
