@@ -3,7 +3,8 @@
 PyTorch hands ``torch.mm`` to the BLAS it was built with. Where that is MKL, it is the fastest on Intel's processors,
 and writes or adds into memory that is there. On others MKL keeps to AVX2, while oneDNN, which serves PyTorch's own
 convolutions, uses AVX-512: twice as fast on the processor where it was measured. Both take the same operands, so
-float32 products go to oneDNN when PyTorch has it and the processor is not Intel's.
+float32 products go to oneDNN when PyTorch has it and the processor is not Intel's. Where there is no AVX-512, sums of
+products, the weight gradient, are MKL's all the same, and oneDNN writes products in place, as convolutions.
 """
 
 from __future__ import annotations
@@ -13,20 +14,27 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lpsc_nd.pooling.processor import is_intel
+from lpsc_nd.pooling import onednn
+from lpsc_nd.pooling.processor import is_avx2_at_most, is_intel
 from lpsc_nd.pooling.threads import add_into, add_into_columns, column_parts, multiply_into, multiply_whole
 
-HAS_ONEDNN_LINEAR = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-
-PREFERS_BLAS = not HAS_ONEDNN_LINEAR or (torch.backends.mkl.is_available() and is_intel())
+PREFERS_BLAS = not onednn.HAS_LINEAR or (torch.backends.mkl.is_available() and is_intel())
 """Whether float32 products go to the BLAS on this machine."""
+
+SUMS_BY_BLAS = PREFERS_BLAS or (torch.backends.mkl.is_available() and is_avx2_at_most())
+"""Whether float32 products that are added up go to the BLAS."""
+
+CONVOLVES = onednn.HAS_CONVOLUTION and is_avx2_at_most()
+"""Whether oneDNN writes products in place, where it is oneDNN's to multiply."""
+
+NARROW = 32
+"""Columns from which the convolution is the faster one."""
 
 
 def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return ``left @ right.T + bias``: (m, k), (n, k), (n,) -> (m, n)."""
     if takes_onednn(left):
-        bias = None if bias is None else bias.contiguous()  # oneDNN reads it without its stride
-        return torch.ops.mkldnn._linear_pointwise(left, right, bias, "none", [], "")
+        return onednn.linear(left, right, bias)
     out = left.new_empty(len(left), len(right))
     multiply_into(out, left, right.T, bias)
     return out
@@ -55,8 +63,10 @@ def multiplier(right: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Callab
     Args:
         right: (n, k).
         bias: (n,), or None.
-        dtype: type of the targets, (m, n), whose rows are contiguous.
+        dtype: type of the targets, (m, n), which are contiguous as the left-hand sides are.
     """
+    if CONVOLVES and takes_onednn(right) and dtype == right.dtype and len(right) >= NARROW:
+        return onednn.convolver(right, bias)
     if takes_onednn(right) or dtype != right.dtype or torch.get_num_threads() > 1:
         return lambda target, left: write_product(target, left, right, bias)
     turned = right.T
@@ -73,7 +83,7 @@ def add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
 
 def add_columns(total: Tensor, left: Tensor, right: Tensor) -> None:
     """Add ``left @ right`` to a sum of :func:`zero_columns`: (parts, m, n / parts), (m, k), (k, n)."""
-    if takes_onednn(left):
+    if takes_onednn(left) and not SUMS_BY_BLAS:
         total[0].add_(product(left, right.T))
     else:
         add_into_columns(total, left, right)
@@ -81,7 +91,9 @@ def add_columns(total: Tensor, left: Tensor, right: Tensor) -> None:
 
 def zero_columns(rows: int, columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return the sum (parts, m, n / parts) to which :func:`add_columns` adds; a part of the columns for each thread."""
-    parts = column_parts(columns) if device.type == "cpu" and (PREFERS_BLAS or dtype != torch.float32) else 1
+    parts = column_parts(columns) if device.type == "cpu" and (SUMS_BY_BLAS or dtype != torch.float32) else 1
+    if SUMS_BY_BLAS and not PREFERS_BLAS:  # MKL takes up to a tenth less for the transposed sum with AVX2
+        return torch.zeros((parts, columns // parts, rows), dtype=dtype, device=device).transpose(1, 2)
     return torch.zeros((parts, rows, columns // parts), dtype=dtype, device=device)
 
 
