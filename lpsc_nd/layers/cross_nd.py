@@ -152,7 +152,7 @@ class CrossConvNd(nn.Module):
         if conv is None or not isinstance(lpsc, LPSConvNd) or torch.compiler.is_compiling():
             return False
         watched = any(part._forward_hooks or part._forward_pre_hooks for part in (conv, lpsc))
-        plain = self.groups == 1 and self.padding_mode == "zeros" and lpsc.engine == "auto" and lpsc.reduction != "max"
+        plain = self._are_plain(conv, lpsc) and lpsc.engine == "auto" and lpsc.reduction != "max"
         if watched or not plain or any(before < 0 or after < 0 for before, after in self._margins):
             return False
         if x.shape[-self.ndim - 1] != self.in_channels or x.numel() == 0:
@@ -161,6 +161,18 @@ class CrossConvNd(nn.Module):
         size = tuple(x.shape[-self.ndim :])
         shapes = Shapes(batch, self.in_channels, self.out_channels, 1, size, derivatives_of(x))
         return joins(lpsc.window, self.conv_kernel_size, shapes, lpsc.out_channels)
+
+    def _are_plain(self, conv: Conv, lpsc: LPSConvNd) -> bool:
+        """Tell whether both parts have one group and zeros around, and the same sites: they may have been replaced."""
+        margins = zip(self.conv_padding, self._margins, self.dilation, strict=True)
+        padding = tuple((a + c * step, b + d * step) for (a, b), (c, d), step in margins)
+        own = tuple(before for before, _ in self.conv_padding) if self._conv_pads else (0,) * self.ndim
+        steps = (self.stride, self.dilation, 1, "zeros")
+        return (
+            all((part.stride, part.dilation, part.groups, part.padding_mode) == steps for part in (conv, lpsc))
+            and (lpsc.kernel_size, lpsc.window.padding) == (self.kernel_size, padding)
+            and (conv.kernel_size, conv.padding) == (self.conv_kernel_size, own)
+        )
 
     def _join(self, x: Tensor) -> Tensor:
         """Convolve with the kernels of both parts in one, the conventional ones with zeros around."""

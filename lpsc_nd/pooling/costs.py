@@ -97,6 +97,8 @@ def grads_apart(window: Window, shapes: Shapes) -> bool:
 def joins(window: Window, kernel_size: tuple[int, ...], shapes: Shapes, filters: int) -> bool:
     """Tell whether conventional and log-polar filters cost less as one dense convolution than apart.
 
+    Apart, their outputs are copied to one, and their gradients of the input are added up.
+
     Args:
         window: that of the log-polar filters.
         kernel_size: that of the conventional ones, inside it.
@@ -106,7 +108,10 @@ def joins(window: Window, kernel_size: tuple[int, ...], shapes: Shapes, filters:
     log_polar = replace(shapes, out_channels=filters)
     conventional = replace(shapes, out_channels=shapes.out_channels - filters)
     apart = min(expand_seconds(window, log_polar), bags_seconds(window, log_polar))
-    return expand_seconds(window, shapes) < apart + dense_seconds(window, kernel_size, conventional)
+    apart += dense_seconds(window, kernel_size, conventional)
+    copied = _count(shapes.batch, window.output_size(shapes.size)) * shapes.out_channels
+    added = _count(shapes.batch, shapes.size) * shapes.in_channels if "input_grad" in shapes.passes else 0
+    return expand_seconds(window, shapes) < apart + (copied + added) / RATES.passed
 
 
 def _cheapest(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> float:

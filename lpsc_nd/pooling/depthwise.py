@@ -1,9 +1,9 @@
 """The bag engine where every input channel is a group of its own.
 
 A pooled sum then serves one output channel only, so pooling first saves nothing, and PyTorch's dense depthwise
-convolution is the faster way: channels last from a width of 14 on, where the default layout takes tenfold and more, and
-in the default layout just below that, where channels last is the slow one. The weight gradient is another matter: it
-has one number per region instead of one per cell, and stays with the bag sums.
+convolution is the faster way: channels last for wide kernels, where the default layout takes tenfold and more, and with
+AVX-512 in the default layout just below that, where channels last is the slow one. The weight gradient is another
+matter: it has one number per region instead of one per cell, and stays with the bag sums.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from torch import Tensor
 from lpsc_nd.pooling.dense_kernel import dense_kernel
 from lpsc_nd.pooling.expand import CONVOLUTIONS, symmetric
 from lpsc_nd.pooling.layout import CHANNELS_LAST, memory_format
+from lpsc_nd.pooling.processor import is_avx2_at_most
 from lpsc_nd.pooling.table import fill_table, spread_size
 from lpsc_nd.pooling.window import Window
 
-NARROW = 13
+NARROW = 9 if is_avx2_at_most() else 13
 """Widest kernel for which PyTorch's default layout is fast."""
 
-NARROW_LAST = 10
-"""Widest kernel up to 13 for which channels last is fast as well, so that no layout need be changed."""
+NARROW_LAST = min(NARROW, 10)
+"""Widest of these for which channels last is fast as well, so that no layout need be changed."""
 
 
 def suits(window: Window, in_channels: int, groups: int) -> bool:
@@ -49,12 +50,13 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, steps: 
 
 def convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window) -> Tensor:
     """Convolve each channel with a kernel that is written out, in the compute type; in the faster memory format."""
-    layout = _faster_layout(window, memory_format(x))
-    if x.dtype == kernel.dtype and x.is_contiguous(memory_format=layout):
-        return _dense(x, kernel, bias, window)
+    plane = _as_plane(x)
+    layout = _faster_layout(window, memory_format(plane))
+    if x.dtype == kernel.dtype and plane.is_contiguous(memory_format=layout):
+        return _dense(plane, kernel, bias, window)
     y = x.new_empty((x.shape[0], kernel.shape[0], *window.output_size(x.shape[2:])))
     y = y.contiguous(memory_format=memory_format(x))
-    for image, target in zip(x.split(1), y.split(1), strict=True):  # the copies of one image at a time
+    for image, target in zip(plane.split(1), y.split(1), strict=True):  # the copies of one image at a time
         target.copy_(_dense(image.to(kernel.dtype).contiguous(memory_format=layout), kernel, bias, window))
     return y
 
@@ -67,10 +69,10 @@ def takes_as_it_is(x: Tensor, window: Window, groups: int) -> bool:
 
 
 def _faster_layout(window: Window, given: torch.memory_format) -> torch.memory_format:
-    widest, layout = max(window.stencil.kernel_size), CHANNELS_LAST.get(window.ndim + 2)
-    if layout is None or widest <= NARROW_LAST:
+    widest = max(window.stencil.kernel_size)
+    if widest <= NARROW_LAST:
         return given
-    return torch.contiguous_format if widest <= NARROW else layout
+    return torch.contiguous_format if widest <= NARROW else CHANNELS_LAST[max(2, window.ndim) + 2]
 
 
 def _spread_conv(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window, steps: tuple[int, ...]) -> Tensor:
@@ -83,15 +85,20 @@ def _spread_conv(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window,
     unpadded = replace(window, padding=((0, 0),) * window.ndim)
     for image, target in zip(x.split(1), y.split(1), strict=True):
         fill_table(table, image, starts, steps)
-        target.copy_(_dense(table.movedim(-1, 1), kernel, bias, unpadded))
+        target.copy_(_dense(_as_plane(table.movedim(-1, 1)), kernel, bias, unpadded))
     return y
 
 
+def _as_plane(x: Tensor) -> Tensor:
+    """View lines (B, C, n) as planes of one row, whose convolution is the faster one; leave other maps as they are."""
+    return x.unsqueeze(2) if x.ndim == 3 else x
+
+
 def _dense(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window) -> Tensor:
-    """Convolve; a wide line as a plane of one row, whose convolution is the faster one."""
-    x, padding = symmetric(x, window)
-    groups = x.shape[1]
+    """Convolve an input that :func:`_as_plane` has seen."""
     if window.ndim > 1:
-        return CONVOLUTIONS[window.ndim](x, kernel, bias, window.stride, padding, window.dilation, groups)
+        x, padding = symmetric(x, window)
+        return CONVOLUTIONS[window.ndim](x, kernel, bias, window.stride, padding, window.dilation, x.shape[1])
+    line, padding = symmetric(x.squeeze(2), window)
     stride, padding, dilation = (1, *window.stride), (0, *padding), (1, *window.dilation)
-    return CONVOLUTIONS[2](x[:, :, None], kernel[:, :, None], bias, stride, padding, dilation, groups)[:, :, 0]
+    return CONVOLUTIONS[2](line.unsqueeze(2), kernel.unsqueeze(2), bias, stride, padding, dilation, x.shape[1])[:, :, 0]

@@ -65,12 +65,21 @@ def multiplier(right: Tensor, bias: Tensor | None, dtype: torch.dtype) -> Callab
         bias: (n,), or None.
         dtype: type of the targets, (m, n), which are contiguous as the left-hand sides are.
     """
-    if CONVOLVES and takes_onednn(right) and dtype == right.dtype and len(right) >= NARROW:
+    if _is_convolved(right) and dtype == right.dtype:
         return onednn.convolver(right, bias)
     if takes_onednn(right) or dtype != right.dtype or torch.get_num_threads() > 1:
         return lambda target, left: write_product(target, left, right, bias)
     turned = right.T
     return lambda target, left: multiply_whole(target, left, turned, bias)
+
+
+def writes_in_place(right: Tensor) -> bool:
+    """Tell whether :func:`multiplier` writes contiguous targets of the type of ``right``, (n, k), in place."""
+    return not takes_onednn(right) or _is_convolved(right)
+
+
+def _is_convolved(right: Tensor) -> bool:
+    return CONVOLVES and len(right) >= NARROW and takes_onednn(right)
 
 
 def add_product(total: Tensor, left: Tensor, right: Tensor) -> None:

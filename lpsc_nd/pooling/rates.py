@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lpsc_nd.pooling.processor import is_intel
+from lpsc_nd.pooling.processor import is_avx2_at_most, is_intel
 
 
 @dataclass(frozen=True)
@@ -89,4 +89,24 @@ INTEL = Rates(
 )
 """A Xeon of family 6, model 207; what is not named was taken to be as on the other."""
 
-RATES = INTEL if is_intel() else AMD
+AVX2 = Rates(
+    dense=7.7e10,
+    dense_wide=4.0e10,
+    dense_own=3.5e10,
+    passed=2.0e9,
+    product=6.7e10,
+    product_side=6.0e10,
+    tabled=1.0e9,
+    pooled=1.2e10,
+    pooled_near=2.4e10,
+    pooled_side=3.0e10,
+    pooled_far=4.0e9,
+    transposed=1.0e9,
+    row=1.0e-9,
+    call=3.0e-4,
+    slack=1.1,
+    slack_whole=1.1,
+)
+"""An EPYC of family 25, model 17, whose AVX-512 was not to be used; what is not named was taken to be as above."""
+
+RATES = INTEL if is_intel() else AVX2 if is_avx2_at_most() else AMD

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lpsc_nd.pooling.layout import by_site, read_by_site
 from lpsc_nd.pooling.mixing import Mixing
-from lpsc_nd.pooling.product import add_columns, multiplier, takes_onednn
+from lpsc_nd.pooling.product import add_columns, multiplier, writes_in_place
 
 
 class Place(NamedTuple):
@@ -69,7 +69,9 @@ def writer(y: Tensor, mixing: Mixing, matrix: Tensor, bias: Tensor | None, in_ro
     if in_rows and mixing.groups == 1 and sites.is_contiguous():
         flat, multiply = sites.flatten(0, -2), multiplier(matrix[0], bias, y.dtype)
         return lambda place, pooled: write_rows(multiply, flat[place.rows], pooled)
-    if in_rows and mixing.groups == 1 and not takes_onednn(matrix):  # oneDNN multiplies into the order of any map
+    if (
+        in_rows and mixing.groups == 1 and writes_in_place(matrix[0])
+    ):  # else oneDNN multiplies into the order of any map
         return _Waiting(y, multiplier(matrix[0], bias, matrix.dtype), matrix).write
     return lambda place, pooled: mixing.store(sites[place.box], pooled, matrix, bias)
 

@@ -219,10 +219,31 @@ def test_inputs_that_do_not_fit_are_refused(ratio, shape):
         CrossConv2d(3, 4, 7, ratio=ratio)(torch.zeros(shape))
 
 
-def test_the_parts_are_replaceable_by_those_of_another_layer():
-    layer = CrossConv2d(3, 4, 5, padding=2, convention="official")
+@pytest.mark.parametrize("together", [True, False])
+def test_the_parts_are_replaceable_by_those_of_another_layer(monkeypatch, together):
+    monkeypatch.setattr(cross_nd, "joins", lambda *_: together)
+    x, layer = torch.randn(1, 3, 8, 8), CrossConv2d(3, 4, 5, padding=2, convention="official")
+    assert layer._joins(x) is together
     layer.lpsc = LPSConv2d(3, 2, 7, padding=3)
-    assert layer(torch.zeros(1, 3, 8, 8)).shape == (1, 4, 8, 8)
+    assert not layer._joins(x)
+    assert layer(x).shape == (1, 4, 8, 8)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        torch.nn.Conv2d(3, 2, 5, padding=2),
+        torch.nn.Conv2d(3, 2, 3, padding=2, dilation=2),
+        torch.nn.Conv2d(3, 2, 3, padding=1, padding_mode="reflect"),
+        torch.nn.Conv2d(3, 2, 3, padding="same"),
+    ],
+    ids=["wider", "dilated", "reflecting", "by name"],
+)
+def test_a_conventional_part_of_its_own_kind_stays_apart(monkeypatch, part):
+    monkeypatch.setattr(cross_nd, "joins", lambda *_: True)
+    x, layer = torch.randn(1, 3, 8, 8), CrossConv2d(3, 4, 5, padding=2, convention="official")
+    layer.conv = part
+    torch.testing.assert_close(layer(x), torch.cat([part(x), layer.lpsc(x)], dim=1))
 
 
 def outcome(layer, x):

@@ -1,0 +1,82 @@
+"""Depthwise convolutions give the same in every memory format, and take the one that is fast on the processor."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from lpsc_nd import LPSConv1d, LPSConv2d, LPSConv3d
+from lpsc_nd.pooling import depthwise
+from lpsc_nd.pooling.layout import CHANNELS_LAST
+
+WIDEST = {"AVX2": (9, 9), "AVX-512": (13, 10)}
+"""Widest kernels for which the default layout is fast, and channels last as well."""
+
+LAYERS = {
+    "narrow": lambda engine: LPSConv2d(6, 6, 5, padding=2, groups=6, num_levels=1, engine=engine),
+    "between": lambda engine: LPSConv2d(6, 6, 11, padding=5, groups=6, engine=engine),
+    "wide": lambda engine: LPSConv2d(6, 6, 17, padding=(8, 3), groups=6, engine=engine),
+    "strided": lambda engine: LPSConv2d(6, 6, 17, stride=2, padding=8, groups=6, engine=engine),
+    "uneven": lambda engine: LPSConv2d(6, 6, 16, padding="same", groups=6, engine=engine),
+    "line": lambda engine: LPSConv1d(6, 6, 5, padding=2, groups=6, num_levels=1, num_directions=2, engine=engine),
+    "wide line": lambda engine: LPSConv1d(6, 6, 17, padding=8, groups=6, num_directions=2, engine=engine),
+    "wide strided line": lambda engine: LPSConv1d(6, 6, 17, 3, 8, groups=6, num_directions=2, engine=engine),
+    "uneven line": lambda engine: LPSConv1d(6, 6, 16, padding="same", groups=6, num_directions=2, engine=engine),
+    "volume": lambda engine: LPSConv3d(6, 6, (3, 11, 5), padding=(1, 5, 2), groups=6, num_levels=1, engine=engine),
+}
+
+
+@pytest.fixture(params=WIDEST)
+def processor(monkeypatch, request):
+    narrow, narrow_last = WIDEST[request.param]
+    monkeypatch.setattr(depthwise, "NARROW", narrow)
+    monkeypatch.setattr(depthwise, "NARROW_LAST", narrow_last)
+    return request.param
+
+
+@pytest.mark.filterwarnings("ignore:.* regions are empty")
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("name", LAYERS)
+def test_outputs_and_gradients_are_those_of_the_definition(processor, name, channels_last, dtype):
+    torch.manual_seed(0)
+    layer, reference = LAYERS[name]("bags").to(dtype), LAYERS[name]("reference").to(dtype)
+    reference.load_state_dict(layer.state_dict())
+    x = torch.randn(3, 6, *(20, 19, 8)[: layer.ndim], dtype=dtype)
+    if channels_last and layer.ndim > 1:
+        x = x.contiguous(memory_format=CHANNELS_LAST[x.ndim])
+    results = []
+    for each in (layer, reference):
+        leaf = x.clone(memory_format=torch.preserve_format).requires_grad_()
+        y = each(leaf)
+        cotangent = torch.cos(torch.arange(y.numel())).view_as(y).to(dtype)
+        results.append([y, *torch.autograd.grad(y, [leaf, *each.parameters()], cotangent)])
+    tolerance = {torch.float64: 1e-10, torch.float32: 2e-4, torch.bfloat16: 6e-2}[dtype]
+    for found, expected in zip(*results, strict=True):
+        assert_close(found, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("width", [9, 11, 13, 15])
+def test_planes_are_convolved_in_the_fast_layout(monkeypatch, processor, width, channels_last):
+    seen = []
+    original = depthwise._dense
+    monkeypatch.setattr(depthwise, "_dense", lambda x, *others: seen.append(x.stride(1) == 1) or original(x, *others))
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    x = torch.randn(2, 6, 20, 20).contiguous(memory_format=layout)
+    y = LPSConv2d(6, 6, width, padding=6, groups=6)(x)
+    narrow, narrow_last = WIDEST[processor]
+    fast = channels_last if width <= narrow_last else width > narrow
+    assert set(seen) == {fast}
+    assert y.is_contiguous(memory_format=layout)
+
+
+@pytest.mark.parametrize("width", [9, 15])
+def test_wide_lines_are_convolved_with_channels_inside(monkeypatch, processor, width):
+    seen = []
+    original = depthwise._dense
+    monkeypatch.setattr(depthwise, "_dense", lambda x, *others: seen.append(x.stride(1) == 1) or original(x, *others))
+    y = LPSConv1d(6, 6, width, padding=width // 2, groups=6, num_directions=2)(torch.randn(2, 6, 30))
+    assert set(seen) == {width > WIDEST[processor][0]}
+    assert y.is_contiguous()
