@@ -32,12 +32,16 @@ def fill_table(table: Tensor, x: Tensor, starts: Sequence[int], steps: Sequence[
     cells, target = places(table, x.shape[2:], starts, steps)
     if target.shape != table.shape:
         table.zero_()
-    source = x[(slice(None), slice(None), *cells)].movedim(1, -1)
-    if strides_whole_pages(x) and source.shape[1:-1] == x.shape[2:]:
-        for image, place in zip(x, target, strict=True):
-            place.copy_(image.flatten(1).T.contiguous().view(place.shape))
-    else:
-        target.copy_(source)
+    source = x[(slice(None), slice(None), *cells)]
+    if not strides_whole_pages(x):
+        target.copy_(source.movedim(1, -1))
+        return
+    for image, place in zip(source, target, strict=True):  # PyTorch transposes contiguous matrices in blocks
+        by_cell = image.contiguous().flatten(1).T
+        if place.is_contiguous() and place.dtype == image.dtype:
+            place.view(by_cell.shape).copy_(by_cell)
+        else:
+            place.copy_(by_cell.contiguous().view(place.shape))
 
 
 def places(

@@ -124,12 +124,19 @@ def test_table_holds_each_cell_where_it_belongs(size, starts, steps, rows):
         assert torch.equal(table[image, row, column], expected)
 
 
-@pytest.mark.parametrize("pixels", [(32, 32), (31, 30)])
-def test_table_of_whole_pages_is_the_same(pixels):
-    x = torch.randn(2, 5, *pixels)
-    table = torch.empty(2, *pixels, 5)
-    fill_table(table, x, (0, 0), (1, 1))
-    assert torch.equal(table, x.movedim(1, -1))
+@pytest.mark.parametrize("pixels", [(32, 32), (31, 30), (512,), (500,), (8, 8, 8)])
+@pytest.mark.parametrize("kinds", [(torch.float32, torch.float32), (torch.bfloat16, torch.float32)])
+@pytest.mark.parametrize(("start", "beyond"), [(0, 0), (-3, -4), (2, 1)], ids=["whole", "part", "padded"])
+@pytest.mark.parametrize("step", [1, 2])
+def test_table_of_whole_pages_is_the_same(pixels, kinds, start, beyond, step):
+    x = torch.randn(2, 5, *pixels).to(kinds[0])
+    extents = [start + (n - 1) * step + 1 + beyond for n in pixels]
+    table = torch.full((2, *extents, 5), torch.nan, dtype=kinds[1])
+    fill_table(table, x, [start] * len(pixels), [step] * len(pixels))
+    spread = torch.zeros(2, 5, *((n - 1) * step + 1 for n in pixels))
+    spread[(..., *(slice(None, None, step) for _ in pixels))] = x.float()
+    margins = [count for _ in pixels for count in (start, beyond)]
+    assert torch.equal(table, torch.nn.functional.pad(spread, margins).movedim(1, -1))
 
 
 def test_doubled_tables_hold_sums_of_neighbours():
