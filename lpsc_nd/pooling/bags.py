@@ -49,7 +49,7 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups:
 def forward_of(window: Window, shape: Sequence[int], out_channels: int, groups: int) -> Forward:
     """Return the function that pools and mixes an input of ``shape``, (B, C, *in), in the cheapest way."""
     ones = (1,) * window.ndim
-    if depthwise.suits(window, shape[1], groups):
+    if depthwise.suits(window, shape[1], out_channels, groups):
         return partial(depthwise.conv, steps=ones)
     way = cheapest_way("forward", window, _shapes(shape, out_channels, groups))
     if way != "tiles":
@@ -76,7 +76,7 @@ def _conv_by_tiles(x: Tensor, weight: Tensor, bias: Tensor | None, window: Windo
 def input_grad(gy: Tensor, weight: Tensor, window: Window, groups: int, input_size: list[int]) -> Tensor:
     """Carry an output gradient back: (B, C', *out), (C', C / groups, bags) -> (B, C, *in)."""
     adjoint, swapped = window.adjoint(input_size), exchanged(weight, groups)
-    if depthwise.suits(window, gy.shape[1], groups):
+    if depthwise.suits(window, gy.shape[1], swapped.shape[0], groups):
         return depthwise.conv(gy, swapped, None, adjoint, window.stride)
     shape = (gy.shape[0], swapped.shape[0], *input_size)
     way = cheapest_way("input_grad", window, _shapes(shape, gy.shape[1], groups))
@@ -121,8 +121,8 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
     Pooled through the reflected stencil, gy times the weights is the input gradient, and times x it is the weight
     gradient: sum_s gy[s] pool(x)[s] = sum_p pool^T(gy)[p] x[p].
     """
-    apart = grads_apart(window, _shapes(x.shape, gy.shape[1], groups))
-    if apart or depthwise.suits(window, x.shape[1], groups):
+    mixing = Mixing(x.shape[1], gy.shape[1], window.num_bags, groups)
+    if mixing.is_depthwise or grads_apart(window, _shapes(x.shape, gy.shape[1], groups)):
         return input_grad(gy, weight, window, groups, list(x.shape[2:])), weight_grad(x, gy, window, groups)
     if window.num_bags == 0:
         return torch.zeros_like(x), torch.zeros_like(weight)
@@ -130,13 +130,12 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
     if way in ("side by side", "whole images"):
         return WAYS[way].both_grads(x, gy, weight, window)
     gx, adjoint = empty_sites(gy, x.shape[1], tuple(x.shape[2:])), window.adjoint(x.shape[2:])
-    mixing = Mixing(gx.shape[1], gy.shape[1], window.num_bags, groups)
     planned, total = plan_of(gy, adjoint, adjoint.stride), mixing.zeros(weight.dtype, x.device)
     write = writer(gx, mixing, mixing.to_matrix(exchanged(weight, groups)), None, planned.in_rows)
     add = adder(total, x, mixing, planned.in_rows)
     for place, pooled in pooled_tiles(gy, adjoint, adjoint.stride, planned):
         add(place, pooled)
-        write(place, pooled)  # last: it may overwrite the pooled matrix
+        write(place, pooled)
         del pooled
     return gx, exchanged(mixing.to_weight(total), groups).contiguous()
 

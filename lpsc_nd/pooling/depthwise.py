@@ -1,7 +1,7 @@
 """The bag engine where every input channel is a group of its own.
 
-A pooled sum then serves one output channel only, so pooling first saves nothing, and PyTorch's dense depthwise
-convolution is the faster way: channels last for wide kernels, where the default layout takes tenfold and more, and with
+A pooled sum then serves one output channel only, so pooling first saves little, and PyTorch's dense depthwise
+convolution is the faster way for all but large windows on slow processors (``depthwise_costs.py``): channels last for wide kernels, where the default layout takes tenfold and more, and with
 AVX-512 in the default layout just below that, where channels last is the slow one. The weight gradient is another
 matter: it has one number per region instead of one per cell, and stays with the bag sums.
 """
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.pooling.dense_kernel import dense_kernel
+from lpsc_nd.pooling.depthwise_costs import pools_first
 from lpsc_nd.pooling.expand import CONVOLUTIONS, symmetric
 from lpsc_nd.pooling.layout import CHANNELS_LAST, memory_format
 from lpsc_nd.pooling.processor import is_avx2_at_most
@@ -27,9 +28,11 @@ NARROW_LAST = min(NARROW, 10)
 """Widest of these for which channels last is fast as well, so that no layout need be changed."""
 
 
-def suits(window: Window, in_channels: int, groups: int) -> bool:
-    """Tell whether a convolution is depthwise, and of a dimension that PyTorch's convolution has."""
-    return groups == in_channels > 1 and window.ndim in CONVOLUTIONS
+def suits(window: Window, in_channels: int, out_channels: int, groups: int) -> bool:
+    """Tell whether a convolution is depthwise, and best left to PyTorch's, which has its dimension."""
+    if groups != in_channels or groups == 1 or window.ndim not in CONVOLUTIONS:
+        return False
+    return out_channels > in_channels or not pools_first(window, in_channels)
 
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, steps: tuple[int, ...]) -> Tensor:
@@ -61,9 +64,9 @@ def convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window) -> 
     return y
 
 
-def takes_as_it_is(x: Tensor, window: Window, groups: int) -> bool:
+def takes_as_it_is(x: Tensor, window: Window, out_channels: int, groups: int) -> bool:
     """Tell whether a depthwise convolution of an input in the compute type is one call of PyTorch's convolution."""
-    if not suits(window, x.shape[1], groups) or window.ndim == 1:
+    if not suits(window, x.shape[1], out_channels, groups) or window.ndim == 1:
         return False
     return x.is_contiguous(memory_format=_faster_layout(window, memory_format(x)))
 

@@ -26,6 +26,11 @@ class Mixing:
     num_bags: int
     groups: int
 
+    @property
+    def is_depthwise(self) -> bool:
+        """Whether every channel is a group of one filter; then what is pooled is overwritten."""
+        return self.groups == self.in_channels == self.out_channels > 1
+
     def to_matrix(self, weight: Tensor) -> Tensor:
         """Arrange (C', C / groups, bags) as (G, C' / G, bags * C / G), the order in which a tile is pooled."""
         if self.groups == 1:
@@ -50,7 +55,7 @@ class Mixing:
     def store(self, target: Tensor, pooled: Tensor, matrix: Tensor, bias: Tensor | None) -> None:
         """Write pooled (sites, bags, C) times matrix, plus bias, into ``target`` (images, *sites, C').
 
-        ``pooled`` may be overwritten.
+        ``pooled`` is overwritten if :attr:`is_depthwise`.
         """
         channels_first = target.stride(-1) != 1
         if self.groups == 1 and target.shape[0] == 1 and channels_first:
@@ -65,21 +70,21 @@ class Mixing:
     def accumulate(self, total: Tensor, pooled: Tensor, values: Tensor) -> None:
         """Add ``gy^T @ pooled`` of a tile to ``total``, gy being ``values`` (images, *sites, C').
 
-        ``pooled`` may be overwritten if every channel is a group.
+        ``pooled`` is overwritten if :attr:`is_depthwise`.
         """
         if self.groups == 1:
             rows = values.movedim(-1, 0).flatten(1).to(pooled.dtype)  # (C', sites), as a contiguous gradient lies
             add_columns(total, rows, pooled.flatten(1))
             return
         gy = values.flatten(0, -2).to(pooled.dtype)
-        if self.groups == self.in_channels == self.out_channels:
+        if self.is_depthwise:
             total[:, 0].add_(pooled.mul_(gy.unsqueeze(1)).sum(0).T)
         else:
             total.baddbmm_(self._by_group(gy.unsqueeze(1)).transpose(1, 2), self._by_group(pooled))
 
     def _mix_groups(self, pooled: Tensor, matrix: Tensor) -> Tensor:
-        if self.groups == self.in_channels == self.out_channels:
-            return pooled.mul_(matrix[:, 0].T).sum(1)
+        if self.is_depthwise:
+            return pooled.mul_(matrix[:, 0].T.contiguous()).sum(1)
         mixed = torch.bmm(self._by_group(pooled), matrix.transpose(1, 2))  # (G, sites, C' / G)
         return mixed.transpose(0, 1).reshape(-1, self.out_channels)
 

@@ -23,11 +23,13 @@ class Rates:
         dense_own_volume: the same in volumes.
         widest_own: widest kernel, on the last two axes, that one small image is convolved with so.
         largest_own: elements, counted on the first two axes alone, of the largest small image.
+        dense_depthwise: multiply-adds of PyTorch's depthwise convolution, channels last.
         expansion: weights written into the dense kernel.
         passed: values read from the input or written to the output.
         product: floating-point operations of a pooled tile times the weights.
         product_side: the same as a convolution, where several images stand side by side.
         product_overhead: rows of a product that cost as much as its fixed part.
+        weighted: sums multiplied by the weights of their own channel, and added up.
         tabled: values copied into the padded table.
         pooled: values summed into bags.
         pooled_near: the same where a site reads every cell by itself, each row taking at least ``row``.
@@ -53,11 +55,13 @@ class Rates:
     dense_own_volume: float = 2.5e10
     widest_own: int = 3
     largest_own: int = 20480
+    dense_depthwise: float = 8.3e10
     expansion: float = 3.0e8
     passed: float = 2.5e9
     product: float = 1.8e11
     product_side: float = 1.1e11
     product_overhead: int = 32
+    weighted: float = 1.2e10
     tabled: float = 1.3e9
     pooled: float = 1.8e10
     pooled_near: float = 2.2e10
@@ -79,8 +83,10 @@ AMD = Rates()
 
 INTEL = Rates(
     dense=1.8e11,
+    dense_depthwise=5.9e10,
     product=1.6e11,
     product_side=9.3e10,
+    weighted=5.6e9,
     pooled=1.2e10,
     pooled_near=1.6e10,
     pooled_side=1.7e10,
@@ -93,9 +99,11 @@ AVX2 = Rates(
     dense=7.7e10,
     dense_wide=4.0e10,
     dense_own=3.5e10,
+    dense_depthwise=1.8e10,
     passed=2.0e9,
     product=6.7e10,
     product_side=6.0e10,
+    weighted=5.0e9,
     tabled=1.0e9,
     pooled=1.2e10,
     pooled_near=2.4e10,

@@ -103,7 +103,7 @@ class LastCall:
         if not is_plain(x, *(parameter for parameter in parameters if parameter is not None)):
             return  # and remember the one before, which may come again, as evaluation does between steps of training
         self._call = None
-        find = _find_convolution if _is_one_convolution(x, window, groups, engine) else _find_sums
+        find = _find_convolution if _is_one_convolution(x, window, len(parameters[0]), groups, engine) else _find_sums
         found = find(x, parameters[0], window, groups, reduction, engine)
         if found is not None:
             self._call = Call(settings, parameters, x.shape, x.stride(), x.dtype, *found)
@@ -132,7 +132,7 @@ def _find_sums(
     x: Tensor, weight: Tensor, window: Window, groups: int, reduction: Reduction, engine: str
 ) -> tuple[Kept, Run] | None:
     """Return the call of the bag engine that was made, if the folded weights are kept."""
-    if engine != "bags" or depthwise.suits(window, x.shape[1], groups):
+    if engine != "bags" or depthwise.suits(window, x.shape[1], len(weight), groups):
         return None
     kept = find_folded(weight, window, reduction, x.dtype)
     if kept is None:
@@ -141,8 +141,8 @@ def _find_sums(
     return kept, lambda x, bias: run(x, folded, bias, window)
 
 
-def _is_one_convolution(x: Tensor, window: Window, groups: int, engine: str) -> bool:
+def _is_one_convolution(x: Tensor, window: Window, out_channels: int, groups: int, engine: str) -> bool:
     """Tell whether an engine hands its input to PyTorch's convolution as it is."""
     if any(before != after or before < 0 for before, after in window.padding):
         return False
-    return engine == "expand" or (engine == "bags" and depthwise.takes_as_it_is(x, window, groups))
+    return engine == "expand" or (engine == "bags" and depthwise.takes_as_it_is(x, window, out_channels, groups))

@@ -6,9 +6,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from lpsc_nd import LPSConv1d, LPSConv2d, LPSConv3d
+from lpsc_nd import LPSConv1d, LPSConv2d, LPSConv3d, LPSConvNd
 from lpsc_nd.pooling import depthwise
+from lpsc_nd.pooling.depthwise_costs import pools_first
 from lpsc_nd.pooling.layout import CHANNELS_LAST
+from lpsc_nd.pooling.rates import AMD, AVX2, INTEL
 
 WIDEST = {"AVX2": (9, 9), "AVX-512": (13, 10)}
 """Widest kernels for which the default layout is fast, and channels last as well."""
@@ -23,6 +25,8 @@ LAYERS = {
     "wide line": lambda engine: LPSConv1d(6, 6, 17, padding=8, groups=6, num_directions=2, engine=engine),
     "wide strided line": lambda engine: LPSConv1d(6, 6, 17, 3, 8, groups=6, num_directions=2, engine=engine),
     "uneven line": lambda engine: LPSConv1d(6, 6, 16, padding="same", groups=6, num_directions=2, engine=engine),
+    "two filters each": lambda engine: LPSConv2d(6, 12, 11, padding=5, groups=6, engine=engine),
+    "four axes": lambda engine: LPSConvNd(4, 6, 6, 3, padding=1, groups=6, num_directions=(1, 1, 2), engine=engine),
     "volume": lambda engine: LPSConv3d(6, 6, (3, 11, 5), padding=(1, 5, 2), groups=6, num_levels=1, engine=engine),
 }
 
@@ -32,6 +36,7 @@ def processor(monkeypatch, request):
     narrow, narrow_last = WIDEST[request.param]
     monkeypatch.setattr(depthwise, "NARROW", narrow)
     monkeypatch.setattr(depthwise, "NARROW_LAST", narrow_last)
+    monkeypatch.setattr(depthwise, "pools_first", lambda *_: False)
     return request.param
 
 
@@ -40,11 +45,24 @@ def processor(monkeypatch, request):
 @pytest.mark.parametrize("channels_last", [False, True])
 @pytest.mark.parametrize("name", LAYERS)
 def test_outputs_and_gradients_are_those_of_the_definition(processor, name, channels_last, dtype):
+    compare_with_the_definition(name, channels_last, dtype)
+
+
+@pytest.mark.filterwarnings("ignore:.* regions are empty")
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("name", LAYERS)
+def test_so_are_they_where_channels_are_pooled_first(monkeypatch, name, channels_last, dtype):
+    monkeypatch.setattr(depthwise, "pools_first", lambda *_: True)
+    compare_with_the_definition(name, channels_last, dtype)
+
+
+def compare_with_the_definition(name, channels_last, dtype):
     torch.manual_seed(0)
     layer, reference = LAYERS[name]("bags").to(dtype), LAYERS[name]("reference").to(dtype)
     reference.load_state_dict(layer.state_dict())
-    x = torch.randn(3, 6, *(20, 19, 8)[: layer.ndim], dtype=dtype)
-    if channels_last and layer.ndim > 1:
+    x = torch.randn(3, 6, *((20, 19, 8)[: layer.ndim] if layer.ndim < 4 else (4, 5, 3, 4)), dtype=dtype)
+    if channels_last and x.ndim in CHANNELS_LAST:
         x = x.contiguous(memory_format=CHANNELS_LAST[x.ndim])
     results = []
     for each in (layer, reference):
@@ -80,3 +98,17 @@ def test_wide_lines_are_convolved_with_channels_inside(monkeypatch, processor, w
     y = LPSConv1d(6, 6, width, padding=width // 2, groups=6, num_directions=2)(torch.randn(2, 6, 30))
     assert set(seen) == {width > WIDEST[processor][0]}
     assert y.is_contiguous()
+
+
+@pytest.mark.parametrize(("rates", "expected"), [(AVX2, True), (AMD, False), (INTEL, False)])
+def test_large_windows_are_pooled_first_on_slow_processors(rates, expected):
+    assert pools_first(LPSConv2d(64, 64, 31, padding=15, groups=64, num_levels=3).window, 64, rates) is expected
+    assert not pools_first(LPSConv2d(64, 64, 9, padding=4, groups=64).window, 64, rates)
+
+
+def test_where_pooling_comes_first_no_convolution_is_called_and_explain_says_so(monkeypatch):
+    monkeypatch.setattr(depthwise, "pools_first", lambda *_: True)
+    monkeypatch.setattr(depthwise, "_dense", None)
+    layer = LPSConv2d(6, 6, 13, padding=6, groups=6)
+    layer(torch.randn(1, 6, 20, 20, requires_grad=True)).sum().backward()
+    assert "summed sooner" in layer.explain((1, 6, 20, 20)).reason
