@@ -1,9 +1,10 @@
 """The bag engine where every input channel is a group of its own.
 
 A pooled sum then serves one output channel only, so pooling first saves little, and PyTorch's dense depthwise
-convolution is the faster way for all but large windows on slow processors (``depthwise_costs.py``): channels last for wide kernels, where the default layout takes tenfold and more, and with
-AVX-512 in the default layout just below that, where channels last is the slow one. The weight gradient is another
-matter: it has one number per region instead of one per cell, and stays with the bag sums.
+convolution is the faster way for all but large windows on slow processors (``depthwise_costs.py``). It is made channels
+last for wide kernels, where the default layout takes tenfold and more, and with AVX-512 in the default layout just
+below that, where channels last is the slow one. The weight gradient is another matter: it has one number per region
+instead of one per cell, and stays with the bag sums.
 """
 
 from __future__ import annotations

@@ -109,7 +109,9 @@ def _choose_sum(problem: Problem) -> Choice:
     if depthwise.suits(problem.window, problem.in_channels, problem.out_channels, problem.groups):
         return Choice("bags", "every channel is a group: dense in the faster layout, bag sums for the weight gradient")
     if problem.groups == problem.in_channels == problem.out_channels > 1:
-        return Choice("bags", "every channel is a group, and runs of cells are summed sooner than single cells weighted")
+        return Choice(
+            "bags", "every channel is a group, and runs of cells are summed sooner than single cells weighted"
+        )
     window = problem.window if torch.compiler.is_compiling() else trimmed(problem.window, problem.size)
     shapes = problem.shapes
     costs = {"expand": expand_seconds(window, shapes), "bags": bags_seconds(window, shapes)}

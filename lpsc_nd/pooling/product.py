@@ -28,7 +28,7 @@ CONVOLVES = onednn.HAS_CONVOLUTION and is_avx2_at_most()
 """Whether oneDNN writes products in place, where it is oneDNN's to multiply."""
 
 NARROW = 32
-"""Columns from which the convolution is the faster one."""
+"""Columns from which a convolution is the faster product, and up to which a transposed sum is the slower one."""
 
 
 def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -101,7 +101,7 @@ def add_columns(total: Tensor, left: Tensor, right: Tensor) -> None:
 def zero_columns(rows: int, columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return the sum (parts, m, n / parts) to which :func:`add_columns` adds; a part of the columns for each thread."""
     parts = column_parts(columns) if device.type == "cpu" and (SUMS_BY_BLAS or dtype != torch.float32) else 1
-    if SUMS_BY_BLAS and not PREFERS_BLAS:  # MKL takes up to a tenth less for the transposed sum with AVX2
+    if rows > NARROW and SUMS_BY_BLAS and not PREFERS_BLAS:  # MKL takes a twentieth less so, with AVX2
         return torch.zeros((parts, columns // parts, rows), dtype=dtype, device=device).transpose(1, 2)
     return torch.zeros((parts, rows, columns // parts), dtype=dtype, device=device)
 

@@ -42,7 +42,7 @@ GROUP_ENTRIES = 2**18
 LISTED_PAIRS = 2**18
 """Pairs of a site and a cell that are listed at once, in some dozens of bytes each."""
 
-POOLED_SHARED, ENTRIES_SHARED = 16, 4
+POOLED_SHARED, ENTRIES_SHARED = 16 if is_intel() else 2, 4
 """How much larger the two may be where several threads share them."""
 
 

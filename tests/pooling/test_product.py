@@ -9,13 +9,21 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from lpsc_nd import LPSConv2d
-from lpsc_nd.pooling import processor, product
+from lpsc_nd.pooling import onednn, processor, product
+
+MANNERS = {
+    "oneDNN": {"PREFERS_BLAS": False, "SUMS_BY_BLAS": False, "CONVOLVES": False},
+    "oneDNN in place": {"PREFERS_BLAS": False, "SUMS_BY_BLAS": True, "CONVOLVES": onednn.HAS_CONVOLUTION, "NARROW": 1},
+    "BLAS": {"PREFERS_BLAS": True, "SUMS_BY_BLAS": True, "CONVOLVES": False},
+}
+"""Who multiplies on a processor with AVX-512, one without, and Intel's."""
 
 
-@pytest.fixture(params=[False, True], ids=["oneDNN", "BLAS"])
+@pytest.fixture(params=MANNERS)
 def multiplier(monkeypatch, request):
-    monkeypatch.setattr(product, "PREFERS_BLAS", request.param)
-    return "BLAS" if request.param else "oneDNN"
+    for name, value in MANNERS[request.param].items():
+        monkeypatch.setattr(product, name, value)
+    return request.param
 
 
 def operands(rows=5, depth=7, columns=4, dtype=torch.float32):
@@ -47,6 +55,38 @@ def test_a_multiplier_writes_like_the_product(multiplier, with_bias, of_target):
     target = torch.full((9, 4), float("nan"), dtype=of_target)[2:7]
     product.multiplier(right, bias if with_bias else None, of_target)(target, left)
     assert_close(target, (expected + offset if with_bias else expected).to(of_target))
+
+
+@pytest.mark.parametrize("rows", [1, 7, 1024, 1030])
+@pytest.mark.parametrize("columns", [1, 16, 33, 64])
+def test_one_multiplier_serves_any_number_of_rows(multiplier, rows, columns):
+    left, right, bias, expected, offset = operands(rows, 70, columns)
+    write = product.multiplier(right, bias, torch.float32)
+    for part in (slice(0, rows), slice(rows // 2, rows)):
+        target = torch.full((rows, columns), float("nan"))
+        write(target[part], left[part])
+        assert_close(target[part], (expected + offset).float()[part], rtol=1e-4, atol=1e-4)
+        assert target[: part.start].isnan().all()
+
+
+def test_who_writes_in_place_is_told(multiplier):
+    assert product.writes_in_place(torch.randn(4, 7)) is (multiplier != "oneDNN")
+    assert product.writes_in_place(torch.randn(4, 7, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_columns_are_added_up_whoever_multiplies(multiplier, threads):
+    left, right, *_ = operands(40, 5, 6)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        total = product.zero_columns(40, 6, torch.float32, left.device)
+        for _ in range(2):
+            product.add_columns(total, left, right.T)
+    finally:
+        torch.set_num_threads(before)
+    assert total.shape[0] == (threads if multiplier != "oneDNN" else 1)
+    assert_close(total.transpose(0, 1).flatten(1), 2 * left @ right.T)
 
 
 @pytest.mark.parametrize("with_bias", [False, True])
@@ -108,6 +148,12 @@ def test_the_processor_is_what_pytorch_says(monkeypatch, name, expected):
     said = {} if name is None else {"cpu_name": name}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: said, raising=False)
     assert processor.is_intel() == expected
+
+
+@pytest.mark.parametrize(("capability", "expected"), [("AVX2", True), ("AVX512", False), ("DEFAULT", False)])
+def test_the_instructions_are_those_that_pytorch_uses(monkeypatch, capability, expected):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    assert processor.is_avx2_at_most() is expected
 
 
 def test_a_pytorch_that_says_nothing(monkeypatch):

@@ -93,16 +93,17 @@ def test_a_layer_computes_the_same_on_any_number_of_threads(ndim, channels, filt
         assert_close(got, wanted, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("intel", [False, True])
+@pytest.mark.parametrize(("intel", "avx2"), [(False, False), (True, False), (False, True)])
 def test_more_is_done_at_once_on_several_threads_of_a_processor_where_it_was_measured(
-    monkeypatch, number_of_threads, intel
+    monkeypatch, number_of_threads, intel, avx2
 ):
     monkeypatch.setattr(threads, "is_intel", lambda: intel)
-    more = intel and number_of_threads > 1
+    monkeypatch.setattr(threads, "is_avx2_at_most", lambda: avx2)
+    more = (intel or avx2) and number_of_threads > 1
     assert threads.larger(100, 4) == (400 if more else 100)
     monkeypatch.setattr(run_tables, "is_intel", lambda: intel)
     volume, plane, line = (LPSConvNd(ndim, 2, 2, 5, padding=2, num_levels=1).window for ndim in (3, 2, 1))
-    assert run_tables.slab_elements(volume) == run_tables.SLAB_ELEMENTS * (run_tables.LARGER if intel else 1)
+    assert run_tables.slab_elements(volume) == run_tables.SLAB_ELEMENTS * (run_tables.LARGER if intel or more else 1)
     assert run_tables.slab_elements(plane) == run_tables.SLAB_ELEMENTS * (run_tables.LARGER if more else 1)
     assert run_tables.slab_elements(line) == run_tables.SLAB_ELEMENTS
     of_one = whole_images.pooled_elements(plane, 64, (16, 16))
