@@ -65,7 +65,7 @@ class Across:
         most = images_at_once(self.window, self.shapes.in_channels, self.shapes.size)
         groups = -(-self.shapes.batch // most)
         filled = groups * max(-(-self.shapes.batch // groups), self.rates.vector)
-        return filled * self._sites * self.shapes.in_channels * rows / self.rates.pooled
+        return filled * self._sites * self.shapes.in_channels * rows / self.rates.pooled_across
 
     @property
     def _mix(self) -> float:

@@ -34,6 +34,7 @@ class Rates:
         pooled: values summed into bags.
         pooled_near: the same where a site reads every cell by itself, each row taking at least ``row``.
         pooled_side: the same where several images stand side by side in a row.
+        pooled_across: the same where a row holds one channel of several images.
         pooled_far: the same where every cell has a row for each bag.
         transposed: values whose images are brought innermost or outermost.
         row: seconds that a row of a bag takes beside its values.
@@ -66,6 +67,7 @@ class Rates:
     pooled: float = 1.8e10
     pooled_near: float = 2.2e10
     pooled_side: float = 3.0e10
+    pooled_across: float = 1.8e10
     pooled_far: float = 7.0e9
     transposed: float = 1.7e9
     row: float = 0.9e-9
@@ -90,6 +92,7 @@ INTEL = Rates(
     pooled=1.2e10,
     pooled_near=1.6e10,
     pooled_side=1.7e10,
+    pooled_across=1.2e10,
     row=2.2e-9,
     slack_whole=1.03,
 )
@@ -108,9 +111,11 @@ AVX2 = Rates(
     pooled=1.2e10,
     pooled_near=2.4e10,
     pooled_side=3.0e10,
+    pooled_across=2.4e10,
     pooled_far=4.0e9,
-    transposed=1.0e9,
+    transposed=1.5e9,
     row=1.0e-9,
+    image=6.0e-5,
     call=3.0e-4,
     slack=1.1,
     slack_whole=1.1,
