@@ -35,7 +35,7 @@ from benchmarks.samples import Samples
 from lpsc_nd._files import write_csv
 from lpsc_nd.pooling.constants import bag_taps
 from lpsc_nd.pooling.plan import plan
-from lpsc_nd.pooling.product import product
+from lpsc_nd.pooling.product import multiplier, product, writes_in_place
 from lpsc_nd.pooling.transposed import sum_bags
 
 BLOCK_ELEMENTS = 2**18
@@ -138,17 +138,22 @@ def _hot_sums(case: Case) -> Callable[[], Tensor]:
 
 
 def _hot_product(case: Case) -> Callable[[], Tensor]:
-    """Multiply as many pooled values as the layer does, block by block, the block staying in cache."""
+    """Multiply as many pooled values as the layer does, block by block, the block staying in cache, as the layer would."""
     window = case.layer().window
     sites = case.input_shape[0] * math.prod(window.output_size(case.input_shape[2:]))
     depth = window.num_bags * case.in_channels
     blocks = max(1, round(sites * depth / BLOCK_ELEMENTS))
     block, weight = torch.randn(-(-sites // blocks), depth), torch.randn(case.out_channels, depth)
+    out = torch.empty(len(block), case.out_channels)
+    write = multiplier(weight, None, weight.dtype)
 
     def run() -> Tensor:
         with torch.no_grad():
             for _ in range(blocks):
-                product(block, weight)
+                if writes_in_place(weight):
+                    write(out, block)
+                else:
+                    product(block, weight)
             return block
 
     return run
