@@ -138,7 +138,7 @@ def _hot_sums(case: Case) -> Callable[[], Tensor]:
 
 
 def _hot_product(case: Case) -> Callable[[], Tensor]:
-    """Multiply as many pooled values as the layer does, block by block, the block staying in cache, as the layer would."""
+    """Multiply as many pooled values as the layer does, and as it does, block by block, the block staying in cache."""
     window = case.layer().window
     sites = case.input_shape[0] * math.prod(window.output_size(case.input_shape[2:]))
     depth = window.num_bags * case.in_channels

@@ -22,7 +22,17 @@ from benchmarks.references import FORMATS
 from benchmarks.rows import Row
 from benchmarks.runner import no_collection, settle_allocator, thread_count
 from lpsc_nd._files import write_csv
-from lpsc_nd.pooling import across_images, bags, mixing, product, side_by_side, site_by_site, site_rows, whole_images
+from lpsc_nd.pooling import (
+    across_images,
+    bags,
+    mixing,
+    onednn,
+    product,
+    side_by_side,
+    site_by_site,
+    site_rows,
+    whole_images,
+)
 
 Stopwatch = defaultdict[str, float]
 
@@ -33,6 +43,7 @@ PARTS: tuple[tuple[str, Any, str], ...] = (
     ("product", product, "product"),
     ("product", product, "multiply_into"),
     ("product", product, "multiply_whole"),
+    ("product", onednn, "convolve_into"),
     ("store", mixing.Mixing, "store"),
     ("store", site_rows, "write_rows"),
     ("store", site_rows, "read_by_site"),

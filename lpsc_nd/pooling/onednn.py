@@ -50,13 +50,14 @@ def convolver(right: Tensor, bias: Tensor | None) -> Callable[[Tensor, Tensor], 
     kernel = right.reshape(columns, depth, 1, 1)
     packed = torch.ops.mkldnn._reorder_convolution_weight(kernel, *_CELL, [1, depth, 1, USUAL_ROWS])
     bias = None if bias is None else bias.contiguous()
+    return lambda target, left: convolve_into(target, left, packed, bias)
+
+
+def convolve_into(target: Tensor, left: Tensor, packed: Tensor, bias: Tensor | None) -> None:
+    """Write ``left @ right.T + bias`` for a right-hand side that :func:`convolver` has packed."""
     add = torch.ops.mkldnn._convolution_pointwise_.binary
-
-    def write(target: Tensor, left: Tensor) -> None:
-        target.zero_()
-        add(_as_picture(target), _as_picture(left), packed, bias, *_CELL, "add", 1.0, None, [], None)
-
-    return write
+    target.zero_()
+    add(_as_picture(target), _as_picture(left), packed, bias, *_CELL, "add", 1.0, None, [], None)
 
 
 def _as_picture(matrix: Tensor) -> Tensor:
