@@ -65,10 +65,15 @@ def test_with_backward_there_are_two_sums_and_three_products(monkeypatch):
     assert written["best (fwd+bwd)"] == "5.00"
 
 
-def test_the_product_has_as_many_values_as_the_layer(monkeypatch):
-    case, shapes = CASES["conv2d-9x9-64"], []
-    monkeypatch.setattr(bounds, "product", lambda block, weight: shapes.append(block.shape) or block)
+@pytest.mark.parametrize("in_place", [False, True])
+def test_the_product_has_as_many_values_as_the_layer(monkeypatch, in_place):
+    case, shapes, targets = CASES["conv2d-9x9-64"], [], []
+    monkeypatch.setattr(bounds, "writes_in_place", lambda weight: in_place)
+    monkeypatch.setattr(bounds, "product", lambda block, weight: targets.append(None) or shapes.append(block.shape))
+    write = lambda target, block: targets.append(target.shape) or shapes.append(block.shape)  # noqa: E731
+    monkeypatch.setattr(bounds, "multiplier", lambda weight, bias, dtype: write)
     bounds._hot_product(case)()
+    assert targets == [(rows, 64) if in_place else None for rows, _ in shapes]
     depth = case.layer().window.num_bags * case.in_channels
     assert all(columns == depth and rows * columns <= 1.1 * bounds.BLOCK_ELEMENTS for rows, columns in shapes)
     assert sum(rows for rows, _ in shapes) == pytest.approx(8 * 32 * 32, rel=0.01)
