@@ -2,7 +2,7 @@
 
 As a linear layer, into memory of its own; every call brings the right-hand side into oneDNN's order. Or as a
 convolution of single cells, which adds into memory that is there, with weights that were brought into that order once:
-of (1024, 832) by (832, 64), on a processor with AVX2, 2 % of the time are saved by the one and 8 % by the other.
+(1024, 832) by (832, 64), on a processor with AVX2, at 63 GFLOP/s as the one and at 74 as the other.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def convolver(right: Tensor, bias: Tensor | None) -> Callable[[Tensor, Tensor], 
         bias: (n,), or None.
 
     Returns:
-        A function of ``target``, (m, n), and ``left``, (m, k), both contiguous.
+        A function of ``target``, (m, n), and ``left``, (m, k).
     """
     columns, depth = right.shape
     kernel = right.reshape(columns, depth, 1, 1)
@@ -62,5 +62,5 @@ def convolve_into(target: Tensor, left: Tensor, packed: Tensor, bias: Tensor | N
 
 def _as_picture(matrix: Tensor) -> Tensor:
     """View (rows, channels) as a picture of one row, channels last: (1, channels, 1, rows)."""
-    rows, channels = matrix.shape
-    return matrix.as_strided((1, channels, 1, rows), (rows * channels, 1, rows * channels, channels))
+    (rows, channels), (step, apart) = matrix.shape, matrix.stride()
+    return matrix.as_strided((1, channels, 1, rows), (rows * step, apart, rows * step, step))

@@ -69,9 +69,7 @@ def writer(y: Tensor, mixing: Mixing, matrix: Tensor, bias: Tensor | None, in_ro
     if in_rows and mixing.groups == 1 and sites.is_contiguous():
         flat, multiply = sites.flatten(0, -2), multiplier(matrix[0], bias, y.dtype)
         return lambda place, pooled: write_rows(multiply, flat[place.rows], pooled)
-    if (
-        in_rows and mixing.groups == 1 and writes_in_place(matrix[0])
-    ):  # else oneDNN multiplies into the order of any map
+    if in_rows and mixing.groups == 1 and writes_in_place(matrix[0]):  # a linear layer writes in the order of any map
         return _Waiting(y, multiplier(matrix[0], bias, matrix.dtype), matrix).write
     return lambda place, pooled: mixing.store(sites[place.box], pooled, matrix, bias)
 

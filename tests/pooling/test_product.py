@@ -69,6 +69,17 @@ def test_one_multiplier_serves_any_number_of_rows(multiplier, rows, columns):
         assert target[: part.start].isnan().all()
 
 
+def test_a_convolution_takes_operands_in_any_order():
+    if not onednn.HAS_CONVOLUTION:
+        pytest.skip("this PyTorch has no oneDNN")
+    left, right, bias, expected, offset = operands(9, 7, 4)
+    target = torch.full((9, 10), float("nan"))
+    apart = torch.stack([bias, bias], 1)[:, 0]
+    onednn.convolver(right.T.contiguous().T, apart)(target[:, 3:7], left.T.contiguous().T)
+    assert_close(target[:, 3:7], (expected + offset).float())
+    assert target.isnan().sum() == 9 * 6
+
+
 def test_who_writes_in_place_is_told(multiplier):
     assert product.writes_in_place(torch.randn(4, 7)) is (multiplier != "oneDNN")
     assert product.writes_in_place(torch.randn(4, 7, dtype=torch.float64))
