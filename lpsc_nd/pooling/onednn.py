@@ -12,13 +12,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-AVAILABLE = torch.backends.mkldnn.is_available()
+_AVAILABLE = torch.backends.mkldnn.is_available()
 
-HAS_LINEAR = AVAILABLE and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+HAS_LINEAR = _AVAILABLE and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 """Whether :func:`linear` can be called."""
 
 HAS_CONVOLUTION = (
-    AVAILABLE
+    _AVAILABLE
     and hasattr(torch.ops.mkldnn, "_convolution_pointwise_")
     and hasattr(torch.ops.mkldnn, "_reorder_convolution_weight")
 )

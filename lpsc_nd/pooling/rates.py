@@ -1,4 +1,4 @@
-"""How fast the parts of an engine are: measured on one thread of two processors with AVX-512, with PyTorch 2.13.
+"""How fast the parts of an engine are: measured on one thread of three processors, with PyTorch 2.13.
 
 For the choice between engines only their ratios matter.
 """

@@ -15,8 +15,8 @@ SLAB_ELEMENTS = 2**20
 """Elements of a slab's tables: four MiB in float32."""
 
 LARGER = 2
-"""How much larger they may be on Intel's processors: in volumes, where neighbouring slabs overlap most, and in planes
-that several threads share."""
+"""How much larger they may be: in volumes on Intel's processors, as neighbouring slabs overlap most there, and in
+planes and volumes that several threads share."""
 
 SLAB_SHARES = (1, 2)
 """By what that is divided, to see whether smaller tables are better."""

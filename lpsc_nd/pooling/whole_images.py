@@ -34,7 +34,7 @@ from lpsc_nd.pooling.window import Window
 
 POOLED_ELEMENTS = 2**18 if is_intel() else 2**20
 """Elements of a pooled matrix on one thread, of some images or of some rows of sites of one: in float32 a MiB, which
-the second-level cache holds from the sum to the product, or four where nothing smaller was measured."""
+the second-level cache holds from the sum to the product, or four where smaller ones are slower or were not measured."""
 
 GROUP_ENTRIES = 2**18
 """Entries of the gather index of several images: one MiB on one thread."""
