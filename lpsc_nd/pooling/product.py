@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lpsc_nd.pooling import onednn
 from lpsc_nd.pooling.processor import is_avx2_at_most, is_intel
-from lpsc_nd.pooling.threads import add_into, add_into_columns, column_parts, multiply_into, multiply_whole
+from lpsc_nd.pooling.threads import add_into, add_into_columns, equal_parts, multiply_into, multiply_whole
 
 PREFERS_BLAS = not onednn.HAS_LINEAR or (torch.backends.mkl.is_available() and is_intel())
 """Whether float32 products go to the BLAS on this machine."""
@@ -100,7 +100,8 @@ def add_columns(total: Tensor, left: Tensor, right: Tensor) -> None:
 
 def zero_columns(rows: int, columns: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return the sum (parts, m, n / parts) to which :func:`add_columns` adds; a part of the columns for each thread."""
-    parts = column_parts(columns) if device.type == "cpu" and (SUMS_BY_BLAS or dtype != torch.float32) else 1
+    shares = device.type == "cpu" and (SUMS_BY_BLAS or dtype != torch.float32)
+    parts = equal_parts(columns, torch.get_num_threads()) if shares else 1
     if rows > NARROW and SUMS_BY_BLAS and not PREFERS_BLAS:  # MKL takes a twentieth less so, with AVX2
         return torch.zeros((parts, columns // parts, rows), dtype=dtype, device=device).transpose(1, 2)
     return torch.zeros((parts, rows, columns // parts), dtype=dtype, device=device)

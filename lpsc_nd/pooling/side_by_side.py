@@ -5,6 +5,9 @@ row, and the index is that of one image. The sums lie bag by bag, (bags, sites, 
 PyTorch's convolution with a kernel of bags by one, which adds up the products of all bags, (sites * images, C) @
 (C, C'). The weight gradient is a product for each bag. The input gradient pools the output gradient with the reflected
 window; the stride is 1 there.
+
+Several threads have a lane each, some of the sites with all their bags: neither the convolution of one picture of one
+row nor bags of very different sizes are shared out evenly.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from itertools import starmap
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -25,6 +29,7 @@ from lpsc_nd.pooling.pairs import Index, pairs, to_index
 from lpsc_nd.pooling.scratch import scratch
 from lpsc_nd.pooling.slabs import shares
 from lpsc_nd.pooling.table import compute_dtype
+from lpsc_nd.pooling.threads import equal_parts
 from lpsc_nd.pooling.transposed import sum_bags
 from lpsc_nd.pooling.whole_images import parts_of, pooled_elements
 from lpsc_nd.pooling.window import Window
@@ -40,18 +45,22 @@ Place = tuple[slice, slice, slice]
 """Images, channels and sites, row-major."""
 
 
+Part = tuple[slice, int, Index]
+"""Sites, lanes that share them equally, and the gather index of the bags (lanes, bags, sites / lanes)."""
+
+
 class Division(NamedTuple):
     """How a call is cut, and what is read.
 
     Args:
         sites: output size per axis.
         groups: images that stand side by side, group by group.
-        parts: sites of an image, row-major, part by part, with the gather index of their bags.
+        parts: sites of an image, row-major, part by part, with the number of lanes and the gather index of their bags.
     """
 
     sites: tuple[int, ...]
     groups: tuple[slice, ...]
-    parts: tuple[tuple[slice, Index], ...]
+    parts: tuple[Part, ...]
 
 
 def images_at_once(batch: int, channels: int) -> int:
@@ -62,7 +71,7 @@ def images_at_once(batch: int, channels: int) -> int:
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor:
     """Pool and mix: (B, C, *in), (C', C, bags) in the compute type -> (B, C', *out) in the type of ``x``."""
-    division = divide(window, *x.shape[:2], tuple(x.shape[2:]), POOLED_ELEMENTS)
+    division = division_of(x, window)
     y, kernel = empty_sites(x, weight.shape[0], division.sites), weight.unsqueeze(-1)
     for place, pooled in pooled_parts(x, window, division):
         store(at(y, place), pooled, kernel, bias)
@@ -73,7 +82,7 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tens
 def weight_grad(x: Tensor, gy: Tensor, window: Window) -> Tensor:
     """Return the sum over sites of gy times the pooled input: (C', C, bags), in the compute type."""
     total = x.new_zeros((window.num_bags, gy.shape[1], x.shape[1]), dtype=compute_dtype(x.dtype))
-    division = divide(window, *x.shape[:2], tuple(x.shape[2:]), POOLED_ELEMENTS)
+    division = division_of(x, window)
     for place, pooled in pooled_parts(x, window, division):
         accumulate(total, pooled, at(gy, place))
         del pooled
@@ -88,7 +97,7 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, input_size: tuple[int
 def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window) -> tuple[Tensor, Tensor]:
     """Return input and weight gradient of a stride of 1, from one pooling of the output gradient."""
     adjoint, kernel = window.adjoint(x.shape[2:]), exchanged(weight, 1).unsqueeze(-1)
-    division = divide(adjoint, *gy.shape[:2], tuple(gy.shape[2:]), POOLED_ELEMENTS)
+    division = division_of(gy, adjoint)
     gx = empty_sites(gy, x.shape[1], division.sites)
     total = weight.new_zeros((window.num_bags, x.shape[1], gy.shape[1]))
     for place, pooled in pooled_parts(gy, adjoint, division):
@@ -101,7 +110,7 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window) -> tuple[T
 def pooled_parts(x: Tensor, window: Window, division: Division) -> Iterator[tuple[Place | None, Tensor]]:
     """Yield some sites of some images, None if they are all, with the sums of these sites' bags.
 
-    The sums are (1, C, bags, sites * images), channels last, in the compute type.
+    The sums are (lanes, C, bags, sites / lanes * images), channels last, in the compute type.
     """
     channels, cells, bags = x.shape[1], math.prod(x.shape[2:]), window.num_bags
     is_one = len(division.groups) == len(division.parts) == 1
@@ -109,11 +118,16 @@ def pooled_parts(x: Tensor, window: Window, division: Division) -> Iterator[tupl
         count = images.stop - images.start
         with scratch((cells, count * channels), compute_dtype(x.dtype), x.device) as table:
             write_sites_first(table, x if is_one else x[images])
-            for part, index in division.parts:
+            for part, lanes, index in division.parts:
                 sums = sum_bags(table, *index)
                 place = None if is_one else (images, slice(None), part)
-                yield place, sums.view(1, bags, -1, channels).permute(0, 3, 1, 2)
+                yield place, sums.view(lanes, bags, -1, channels).permute(0, 3, 1, 2)
                 del sums
+
+
+def division_of(x: Tensor, window: Window) -> Division:
+    """Return how a call with the input (B, C, *in) is cut."""
+    return divide(window, *x.shape[:2], tuple(x.shape[2:]), POOLED_ELEMENTS, torch.get_num_threads())
 
 
 def at(values: Tensor, place: Place | None) -> Tensor:
@@ -122,45 +136,47 @@ def at(values: Tensor, place: Place | None) -> Tensor:
 
 
 @lru_cache(maxsize=32)
-def divide(window: Window, batch: int, channels: int, size: tuple[int, ...], elements: int) -> Division:
+def divide(window: Window, batch: int, channels: int, size: tuple[int, ...], elements: int, threads: int) -> Division:
     """Share images out to groups, and their sites to parts of at most so many elements of a pooled matrix."""
     together = images_at_once(batch, channels)
     parts = -(-pooled_elements(window, channels * together, size) // max(1, elements))
     groups = starmap(slice, shares(batch, -(-batch // max(1, together))))
-    return Division(window.output_size(size), tuple(groups), bag_indices(window, size, parts))
+    return Division(window.output_size(size), tuple(groups), bag_indices(window, size, parts, threads))
 
 
 @lru_cache(maxsize=32)
-def bag_indices(window: Window, size: tuple[int, ...], parts: int) -> tuple[tuple[slice, Index], ...]:
-    """Cut the rows of sites into about so many parts; return which sites, and what their bags (bags, sites) read.
+def bag_indices(window: Window, size: tuple[int, ...], parts: int, threads: int) -> tuple[Part, ...]:
+    """Cut the rows of sites into about so many parts; return what the bags of their sites read, lane by lane.
 
     The table that they read has a row for each cell.
     """
-    width, found = math.prod(window.output_size(size)[1:]), []
+    width, bags, found = math.prod(window.output_size(size)[1:]), window.num_bags, []
     for rows in parts_of(window, size, parts):
         listed, part = pairs(window, size, rows), slice(rows.start * width, rows.stop * width)
-        sites = part.stop - part.start
-        bags = listed.bags * sites + listed.sites
-        counts = np.bincount(bags, minlength=window.num_bags * sites)
-        found.append((part, to_index(listed.cells[np.argsort(bags, kind="stable")], counts)))
+        lanes = equal_parts(part.stop - part.start, threads)
+        sites = (part.stop - part.start) // lanes  # of a lane
+        lane, site = np.divmod(listed.sites, sites)
+        order = (lane * bags + listed.bags) * sites + site
+        counts = np.bincount(order, minlength=lanes * bags * sites)
+        found.append((part, lanes, to_index(listed.cells[np.argsort(order, kind="stable")], counts)))
     return tuple(found)
 
 
 def store(target: Tensor, pooled: Tensor, kernel: Tensor, bias: Tensor | None) -> None:
-    """Write sums (1, C, bags, sites * images) times a kernel (C', C, bags, 1), plus bias: (images, C', *sites)."""
-    mixed = product(pooled, kernel, bias).permute(0, 2, 3, 1)  # (1, 1, sites * images, C'), as it lies
+    """Write the sums of :func:`pooled_parts` times a kernel (C', C, bags, 1), plus bias: (images, C', *sites)."""
+    mixed = product(pooled, kernel, bias).permute(0, 2, 3, 1)  # (lanes, 1, sites / lanes * images, C'), as it lies
     read_sites_first(target, mixed.view(-1, target.shape[0] * target.shape[1]))
 
 
 def product(pooled: Tensor, kernel: Tensor, bias: Tensor | None) -> Tensor:
-    """Mix the bags of each site: (1, C, bags, sites * images), (C', C, bags, 1) -> (1, C', 1, sites * images)."""
+    """Mix the bags of each site: (lanes, C, bags, n), (C', C, bags, 1) -> (lanes, C', 1, n)."""
     return functional.conv2d(pooled, kernel, bias)
 
 
 def accumulate(total: Tensor, pooled: Tensor, values: Tensor) -> None:
-    """Add sums (1, C, bags, sites * images) times values (images, C', *sites) to ``total`` (bags, C', C)."""
+    """Add the sums of :func:`pooled_parts` times values (images, C', *sites) to ``total`` (bags, C', C)."""
     images, channels = values.shape[:2]
-    ordered = pooled.new_empty((pooled.shape[-1] // images, images * channels))
+    ordered = pooled.new_empty((values.shape[2:].numel(), images * channels))
     write_sites_first(ordered, values)
-    rows = ordered.view(-1, channels).T
-    total.baddbmm_(rows.expand(total.shape[0], *rows.shape), pooled[0].permute(1, 2, 0))
+    for rows, sums in zip(ordered.view(len(pooled), -1, channels), pooled, strict=True):
+        total.baddbmm_(rows.T.expand(total.shape[0], channels, -1), sums.permute(1, 2, 0))

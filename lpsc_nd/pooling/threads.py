@@ -56,9 +56,9 @@ def add_into(total: Tensor, left: Tensor, right: Tensor) -> None:
         total.addmm_(left, right)
 
 
-def column_parts(columns: int) -> int:
-    """Return into how many equal parts so many columns are shared out: the most that there are threads for."""
-    return next(parts for parts in range(torch.get_num_threads(), 0, -1) if columns % parts == 0)
+def equal_parts(number: int, threads: int) -> int:
+    """Return into how many equal parts a number of things is shared out: the most that there are threads for."""
+    return next(parts for parts in range(threads, 0, -1) if number % parts == 0)
 
 
 def add_into_columns(total: Tensor, left: Tensor, right: Tensor) -> None:

@@ -97,15 +97,12 @@ def test_any_blocking_gives_the_same_numbers(elements, case):
 
 
 @pytest.mark.parametrize("engine", ["expand", "bags"])
-def test_two_threads_give_the_same_numbers(engine):
+def test_two_threads_give_the_same_numbers(on_threads, engine):
     layer = LPSConv2d(8, 8, 9, padding=4, engine=engine)
     x = torch.randn(4, 8, 20, 20)
     expected = layer(x)
-    torch.set_num_threads(2)
-    try:
+    with on_threads(2):
         torch.testing.assert_close(layer(x), expected, rtol=1e-5, atol=1e-5)
-    finally:
-        torch.set_num_threads(1)
 
 
 @pytest.mark.parametrize("ndim", [2, 3])

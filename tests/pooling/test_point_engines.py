@@ -148,13 +148,10 @@ def test_repeated_runs_are_equal_to_the_bit():
     assert all(torch.equal(one, other) for one, other in zip(first, second, strict=True))
 
 
-def test_two_threads_give_the_same_numbers():
+def test_two_threads_give_the_same_numbers(on_threads):
     expected = large_case().run_and_differentiate("bags")
-    torch.set_num_threads(2)
-    try:
+    with on_threads(2):
         assert_all_close(large_case().run_and_differentiate("bags"), expected, 1e-5)
-    finally:
-        torch.set_num_threads(1)
 
 
 def test_values_in_any_layout_give_the_same():

@@ -86,16 +86,12 @@ def test_who_writes_in_place_is_told(multiplier):
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_columns_are_added_up_whoever_multiplies(multiplier, threads):
+def test_columns_are_added_up_whoever_multiplies(multiplier, on_threads, threads):
     left, right, *_ = operands(40, 5, 6)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with on_threads(threads):
         total = product.zero_columns(40, 6, torch.float32, left.device)
         for _ in range(2):
             product.add_columns(total, left, right.T)
-    finally:
-        torch.set_num_threads(before)
     assert total.shape[0] == (threads if multiplier != "oneDNN" else 1)
     assert_close(total.transpose(0, 1).flatten(1), 2 * left @ right.T)
 

@@ -13,11 +13,9 @@ from lpsc_nd.pooling import product, run_tables, threads, whole_images
 
 
 @pytest.fixture(params=[1, 2, 3])
-def number_of_threads(request):
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield request.param
-    torch.set_num_threads(before)
+def number_of_threads(request, on_threads):
+    with on_threads(request.param):
+        yield request.param
 
 
 def operands(rows, depth, columns):
@@ -70,11 +68,11 @@ def test_columns_are_added_to(number_of_threads, columns):
 
 @pytest.mark.parametrize(("columns", "parts"), [(12, (1, 2, 3)), (8, (1, 2, 2)), (7, (1, 1, 1))])
 def test_as_many_parts_as_divide_the_columns(number_of_threads, columns, parts):
-    assert threads.column_parts(columns) == parts[number_of_threads - 1]
+    assert threads.equal_parts(columns, number_of_threads) == parts[number_of_threads - 1]
 
 
 @given(st.integers(1, 3), st.integers(1, 5), st.integers(1, 5), st.integers(1, 3), st.integers(2, 3), st.integers(3, 9))
-def test_a_layer_computes_the_same_on_any_number_of_threads(ndim, channels, filters, batch, number, size):
+def test_a_layer_computes_the_same_on_any_number_of_threads(on_threads, ndim, channels, filters, batch, number, size):
     layer = LPSConvNd(ndim, channels, filters, 5, padding=2, num_levels=1, engine="bags", dtype=torch.float64)
     x = torch.randn(batch, channels, *(size,) * ndim, dtype=torch.float64, requires_grad=True)
 
@@ -82,13 +80,9 @@ def test_a_layer_computes_the_same_on_any_number_of_threads(ndim, channels, filt
         y = layer(x)
         return [y, *torch.autograd.grad(y.square().sum(), [x, layer.weight])]
 
-    before = torch.get_num_threads()
     expected = run()
-    torch.set_num_threads(number)
-    try:
+    with on_threads(number):
         found = run()
-    finally:
-        torch.set_num_threads(before)
     for got, wanted in zip(found, expected, strict=True):
         assert_close(got, wanted, rtol=1e-9, atol=1e-9)
 
