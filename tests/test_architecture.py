@@ -185,9 +185,8 @@ def test_importing_the_package_loads_nothing_heavy(imports):
     assert loaded(imports[0], PACKAGES) == ["lpsc_nd"]
 
 
-def test_importing_the_package_takes_under_a_second_on_top_of_torch(imports):
-    assert min(run["seconds"] for run in imports) < 1.0
-    assert min(run["torch"] for run in imports) > 0.0
+def test_importing_the_package_takes_less_than_half_as_long_as_torch(imports):
+    assert min(run["seconds"] / run["torch"] for run in imports) < 0.5
 
 
 def test_a_heavy_import_is_found():

@@ -71,6 +71,9 @@ def writer(y: Tensor, mixing: Mixing, matrix: Tensor, bias: Tensor | None, in_ro
         return lambda place, pooled: write_rows(multiply, flat[place.rows], pooled)
     if in_rows and mixing.groups == 1 and writes_in_place(matrix[0]):  # a linear layer writes in the order of any map
         return _Waiting(y, multiplier(matrix[0], bias, matrix.dtype), matrix).write
+    if mixing.groups == 1 and sites.stride(-1) == 1 and writes_in_place(matrix[0]):
+        multiply = multiplier(matrix[0], bias, matrix.dtype)
+        return lambda place, pooled: _write_box(multiply, sites[place.box], pooled)
     return lambda place, pooled: mixing.store(sites[place.box], pooled, matrix, bias)
 
 
@@ -86,6 +89,13 @@ def adder(total: Tensor, values: Tensor, mixing: Mixing, in_rows: bool) -> Take:
 def write_rows(multiply: Multiply, rows: Tensor, pooled: Tensor) -> None:
     """Write pooled sites (sites, bags, C), or the same as a matrix, times weights into ``rows`` (sites, C')."""
     multiply(rows, pooled.flatten(1))
+
+
+def _write_box(multiply: Multiply, box: Tensor, pooled: Tensor) -> None:
+    """Write the same into a box of sites (images, *sites, C'), of any type, which need not lie in a row."""
+    rows = pooled.new_empty(len(pooled), box.shape[-1])
+    write_rows(multiply, rows, pooled)
+    box.copy_(rows.view(box.shape))
 
 
 class _Waiting:
