@@ -7,10 +7,10 @@ WORKERS ?= 2
 
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --doctest-modules tests lpsc_nd datamodules lightning_modules
 
-.PHONY: help setup demo test test-all lint types bench bench-full bench-points bench-networks bench-volumes figures clean
+.PHONY: help setup demo test test-all lint types bench bench-full bench-points bench-networks bench-threads bench-volumes figures clean
 
 help:           ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: $(READY) ## make the virtual environment
 
@@ -48,6 +48,9 @@ bench-networks: $(READY) ## time whole networks beside conventional ones (about 
 
 bench-points: $(READY) ## time point layers beside kernel-point convolutions (about two minutes)
 	$(BIN)/python -m benchmarks.points
+
+bench-threads: $(READY) ## time one thread and two in turns (about a quarter of an hour)
+	$(BIN)/python -m benchmarks.threads
 
 bench-volumes: $(READY) ## time 3-D U-Nets and a long 1-D layer beside conventional ones (about eight minutes)
 	$(BIN)/python -m benchmarks.volumes
