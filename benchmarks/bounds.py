@@ -12,8 +12,8 @@ What a layer cannot do without is timed alone, each part at its best:
 "Best" is the dense time over the sum of these: no table, tiling or dispatch reaches more with these operations. Filling
 tables, doubling them, storing the output and Python are left out. "From own tables" has, instead of the sums in the
 first-level cache, the pooling as the layer does it: its tables, where it needs any, filled and doubled, and the sums
-from them, wherever in the caches they are. Forward and backward are bounded where the bag engine runs both and the
-stride is 1.
+from them, wherever in the caches they are. It is the only bound where rows hold several images, as those are not the
+rows of tiles. Forward and backward are bounded where the bag engine runs both and the stride is 1.
 """
 
 from __future__ import annotations
