@@ -90,6 +90,7 @@ def test_memory_is_left_out_where_the_system_does_not_tell_it(monkeypatch, tmp_p
     assert point_memory.extra_megabytes(SMOKE, "ours", "forward", 1) is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak")
 def test_extra_memory_is_that_of_blocks_not_of_the_pooled_map():
     case = POINT_CASES["points3d-16k-64"]

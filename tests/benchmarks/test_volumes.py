@@ -207,6 +207,7 @@ def test_finished_cases_are_kept_when_interrupted(tmp_path, monkeypatch, capsys)
     assert len((tmp_path / "volumes.csv").read_text().splitlines()) == 3
 
 
+@pytest.mark.slow
 @needs_peak
 def test_the_memory_of_a_pass_is_measured_apart():
     assert memory.peak_megabytes(VOLUME_CASES["volume-smoke"], "ours", "default", 1) is not None

@@ -68,6 +68,7 @@ def test_the_convolutions_are_what_the_names_say():
     assert fields == [(3, 3), (5, 5), (5, 5)]
 
 
+@pytest.mark.slow
 def test_the_log_polar_network_reaches_97_percent(tmp_path):
     words = ["fit", "--config", str(CONFIGS / "digits_lpsc.yaml"), "--trainer.default_root_dir", str(tmp_path)]
     cli = run([*words, "--trainer.enable_progress_bar=false", "--trainer.accelerator=cpu"])

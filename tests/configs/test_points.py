@@ -65,7 +65,14 @@ def shapenet_part(root):
         write(root / "hdf5_data" / f"ply_data_{part}0.h5", **arrays, pid=parts.astype(np.uint8))
 
 
-@pytest.mark.parametrize("path", [path for path in POINTS if path.stem not in ("points_shapes", "points_parts")])
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[] if path.stem == "points_modelnet40" else pytest.mark.slow)
+        for path in POINTS
+        if path.stem not in ("points_shapes", "points_parts")
+    ],
+)
 def test_every_stage_runs_on_files_of_the_published_layout(path, tmp_path):
     name = path.stem.removeprefix("points_")
     {"modelnet40": modelnet40, "scanobjectnn": scanobjectnn, "shapenet_part": shapenet_part}[name](tmp_path / "data")
@@ -110,13 +117,14 @@ def fit(name, root, *extra):
     return {key: float(value) for key, value in cli.trainer.callback_metrics.items() if key != "train/seconds"}
 
 
-@pytest.mark.parametrize(("name", "least"), [("shapes", 0.6), ("parts", 0.7)])
+@pytest.mark.parametrize(("name", "least"), [("shapes", 0.6), pytest.param("parts", 0.7, marks=pytest.mark.slow)])
 def test_the_surfaces_are_learnt(name, least, tmp_path):
     few = ("--data.init_args.num_train=40", "--data.init_args.train_transforms=[]")
     scores = fit(name, tmp_path, *few, "--trainer.max_epochs=6", "--data.init_args.batch_size=10")
     assert scores["train/accuracy"] > least
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers(tmp_path):
     few = ("--data.init_args.num_train=40", "--trainer.max_epochs=2", "--data.init_args.batch_size=10")
     first = fit("parts", tmp_path, *few)

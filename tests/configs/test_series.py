@@ -61,7 +61,11 @@ def words(path, *extra):
     return ["--config", str(path), *QUIET, *small, f"--model.init_args.network.init_args.{network}", *extra]
 
 
-@pytest.mark.parametrize("path", SERIES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, marks=pytest.mark.slow if p.stem.endswith(KINDS[:2]) else []) for p in SERIES],
+    ids=lambda path: path.stem,
+)
 def test_every_stage_runs(path, root):
     small = words(path, "--trainer.log_every_n_steps=1")
     fitted = run(["fit", *small, "--trainer.max_epochs=1"])

@@ -67,7 +67,11 @@ def scores_of(cli):
     return {name: float(value) for name, value in cli.trainer.callback_metrics.items() if name != "train/seconds"}
 
 
-@pytest.mark.parametrize("path", EMBEDDED, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=pytest.mark.slow if "vessels" in path.stem else []) for path in EMBEDDED],
+    ids=lambda path: path.stem,
+)
 def test_a_fit_ends_with_the_test(path, tmp_path):
     few = (*FEW, *SMALL, "--trainer.max_epochs=1", f"--trainer.default_root_dir={tmp_path}")
     small = ("--data.init_args.size=14",) if "vessels" in path.stem else ()
@@ -82,7 +86,7 @@ def test_a_fit_ends_with_the_test(path, tmp_path):
     assert drawn == (set() if pictures else {"volume_0_test.png", "volume_1_test.png"})
 
 
-@pytest.mark.parametrize("name", ["solids", "vessels_anisotropic"])
+@pytest.mark.parametrize("name", [pytest.param("solids", marks=pytest.mark.slow), "vessels_anisotropic"])
 def test_the_other_stages_run(name, tmp_path):
     small = words(config(name), *FEW, *SMALL, f"--trainer.default_root_dir={tmp_path}", "--trainer.callbacks=null")
     fitted = run(["fit", *small, "--trainer.max_epochs=1", "--test_after_fit=false"])

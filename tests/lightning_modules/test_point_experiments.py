@@ -99,6 +99,7 @@ def test_scattered(tmp_path, capsys):
     assert str(tmp_path / "scattered.png") in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_scattered_is_seeded(tmp_path, monkeypatch):
     monkeypatch.setattr(scattered, "DENSITIES", (0.5,))
     for name, seed in (("a", "0"), ("b", "0"), ("c", "1")):
@@ -108,6 +109,7 @@ def test_scattered_is_seeded(tmp_path, monkeypatch):
     assert tables[0] != tables[2]
 
 
+@pytest.mark.slow
 def test_robustness(tmp_path, monkeypatch):
     monkeypatch.setattr(robustness, "FACTORS", {"num_points": (32, 64), "missing": (0, 0.5)})
     robustness.main(["--quick", "--output", str(tmp_path)])
