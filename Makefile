@@ -17,8 +17,8 @@ setup: $(READY) ## make the virtual environment
 # Torch goes first and alone: pip would otherwise be free to replace it by another build.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r constraints.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,test,dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r constraints.txt
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[train,test,dev]'
 	touch $@
 
 demo: $(READY)  ## train three small networks on digits; table and pictures in demo/

@@ -18,6 +18,8 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 SERIES = sorted(CONFIGS.glob("series_*.yaml"))
 PLANS = sorted(CONFIGS.glob("comparisons/series_*.yaml"))
 KINDS = ("_conv", "_dilated", "")
+SHORT = ("series_cbf", "series_forecast")
+"""Configurations whose stages the short suite runs, one for each task; all others are slow."""
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.isinstance.treespec, LeafSpec.. is deprecated",  # Lightning asks what newer torch answers otherwise
     "ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning",  # Lightning uses an older name
@@ -63,7 +65,7 @@ def words(path, *extra):
 
 @pytest.mark.parametrize(
     "path",
-    [pytest.param(p, marks=pytest.mark.slow if p.stem.endswith(KINDS[:2]) else []) for p in SERIES],
+    [pytest.param(p, marks=[] if p.stem in SHORT else pytest.mark.slow) for p in SERIES],
     ids=lambda path: path.stem,
 )
 def test_every_stage_runs(path, root):
