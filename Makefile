@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## train three small networks on digits; table and pictures in demo/
 	$(BIN)/python -m lightning_modules.demo --output demo
 
-test: lint types ## style, types and tests (about five minutes)
+test: lint types ## style, types and tests (five to twelve minutes)
 	HYPOTHESIS_PROFILE=ci $(PYTEST) -m "not slow"
 
 test-all: lint types ## the same with many more drawn cases, and the slow tests

@@ -8,6 +8,7 @@ dense on several threads over that on one, taken within a repetition; the median
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -58,13 +59,10 @@ def measure(case: Case, threads: int, seconds: float, notify: Notify = lambda st
         with thread_count(1), no_collection():
             settle_allocator()
             chosen = choose_field(case, everyone, part, threads=1)
-            takes_part = [on_threads(contender, n) for n in (1, threads) for contender in chosen.takes_part]
-            calls = {contender.name: contender.call(part) for contender in takes_part}
-            repeated = {
-                on_threads(contender, n).name: chosen.calls_per_sample[contender.name]
-                for n in (1, threads)
-                for contender in chosen.takes_part
-            }
+            calls, repeated = {}, {}
+            for number, contender in itertools.product((1, threads), chosen.takes_part):
+                own = on_threads(contender, number)
+                calls[own.name], repeated[own.name] = own.call(part), chosen.calls_per_sample[contender.name]
             measured[part] = Samples(interleave(calls, repeated, seconds=seconds - (perf_counter() - begin)))
     return measured
 
