@@ -70,7 +70,7 @@ SMALL = {
     "voc2012": ["--data.init_args.crop=65"],
     "drive": ["--data.init_args.size=192", "--checkpoint.save_weights_only=true"],
 }
-FAST = ("cifar100/resnet20_lpsc_cc", "imagenet/resnet18_lpsc_cc", "voc2012/deeplabv3plus_lpsc")
+FAST = ("cifar100/resnet20_lpsc_cc", "voc2012/deeplabv3plus_lpsc")
 SCORES = {
     "voc2012": {"test/oAcc", "test/mAcc", "test/fAcc", "test/mIoU"},
     "drive": {"test/sensitivity", "test/accuracy", "test/AUC"},

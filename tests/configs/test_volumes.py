@@ -86,7 +86,8 @@ def test_a_fit_ends_with_the_test(path, tmp_path):
     assert drawn == (set() if pictures else {"volume_0_test.png", "volume_1_test.png"})
 
 
-@pytest.mark.parametrize("name", [pytest.param("solids", marks=pytest.mark.slow), "vessels_anisotropic"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["solids", "vessels_anisotropic"])
 def test_the_other_stages_run(name, tmp_path):
     small = words(config(name), *FEW, *SMALL, f"--trainer.default_root_dir={tmp_path}", "--trainer.callbacks=null")
     fitted = run(["fit", *small, "--trainer.max_epochs=1", "--test_after_fit=false"])
@@ -151,7 +152,8 @@ def strip(cli):
     return settings
 
 
-@pytest.mark.parametrize("name", ["vessels", pytest.param("solids", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["vessels", "solids"])
 def test_one_command_makes_the_table(name, tmp_path, capsys):
     few = (*FEW, "--trainer.max_epochs=1", *(("--data.init_args.size=12",) if name == "vessels" else ()))
     plan = CONFIGS / "comparisons" / f"volumes_{name}.yaml"
@@ -173,6 +175,7 @@ def test_the_dilated_window_spans_that_of_the_log_polar_one():
         assert extents[0] == extents[1] == (7, 7, 7)
 
 
+@pytest.mark.slow
 def test_vessels_are_learnt(tmp_path):
     few = ("--data.init_args.num_train=16", "--data.init_args.num_val=4", "--data.init_args.num_test=4")
     easy = ("--data.init_args.size=16", "--data.init_args.noise=0.02", "--data.init_args.augment=false")
@@ -182,6 +185,7 @@ def test_vessels_are_learnt(tmp_path):
     assert scores_of(cli)["test/Dice"] > 0.3
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_numbers(tmp_path):
     few = (*FEW, *SMALL, "--trainer.max_epochs=1", "--trainer.callbacks=null", f"--trainer.default_root_dir={tmp_path}")
     few += ("--data.init_args.size=12",)
@@ -200,7 +204,9 @@ def write_medmnist(root, name, classes, size=28):
     np.savez_compressed(root / f"{name}.npz", **arrays)
 
 
-@pytest.mark.parametrize(("name", "classes"), [("organmnist3d", 11), ("vesselmnist3d", 2)])
+@pytest.mark.parametrize(
+    ("name", "classes"), [("organmnist3d", 11), pytest.param("vesselmnist3d", 2, marks=pytest.mark.slow)]
+)
 def test_medmnist_runs_on_files_of_its_layout(name, classes, tmp_path):
     write_medmnist(tmp_path / "data", name, classes)
     root = (f"--data.init_args.root={tmp_path / 'data'}", f"--trainer.default_root_dir={tmp_path / 'run'}")
@@ -270,6 +276,7 @@ def test_decathlon_runs_on_files_of_its_layout(tmp_path):
         assert set(np.unique(image.dataobj)) <= {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_a_folder_of_ones_own_takes_the_place_of_the_decathlon(tmp_path):
     task = write_decathlon(tmp_path / "data")
     for ours, theirs in (("images", "imagesTr"), ("labels", "labelsTr"), ("test/images", "imagesTs")):

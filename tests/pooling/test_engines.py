@@ -189,7 +189,7 @@ def check_compiled(layer, backend, dynamic):
             torch.testing.assert_close(ours, wanted, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("dynamic", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("engine", ["auto", "bags", "expand"])
 @pytest.mark.parametrize("name", COMPILED)
 def test_a_compiled_graph_is_whole_and_gives_the_same(name, engine, dynamic):

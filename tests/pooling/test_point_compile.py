@@ -42,7 +42,7 @@ VARIANTS = {
 }
 
 
-@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("dynamic", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_compiled_graph_is_whole_and_gives_the_same(name, dynamic):
     check_compiled("aot_eager", dynamic, **VARIANTS[name])
