@@ -125,6 +125,7 @@ def test_robustness(tmp_path, monkeypatch):
     assert all(f"{float(row['accuracy']):.3f}" in table for row in rows)
 
 
+@pytest.mark.slow
 def test_robustness_trains_both_reductions_and_changes_the_test_alone(tmp_path):
     options = robustness.Options(tmp_path, quick=True)
     for method in robustness.METHODS:

@@ -92,7 +92,7 @@ def test_any_number_of_threads_gives_the_same_numbers(on_threads, way, apart, ca
 
 
 @pytest.mark.parametrize("way", OTHERS)
-@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("stride", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_second_derivatives(way, stride):
     layer = LPSConv2d(1, 2, 5, stride, 2, num_levels=1, engine="bags", dtype=torch.float64)
     names = [name for name, _ in layer.named_parameters()]
