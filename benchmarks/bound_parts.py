@@ -68,20 +68,20 @@ def own_pooling(case: Case) -> Callable[[], Tensor]:
     way = cheapest_way("forward", window, shapes)
 
     def run() -> Tensor:
-        for _, pooled in _pooled(way, x, window):
+        for _, pooled in _pooled(way, x, window, case.out_channels):
             del pooled  # the next one then lies in the same memory, which is in cache
         return x
 
     return run
 
 
-def _pooled(way: Way, x: Tensor, window: Window) -> Iterator[tuple[object, Tensor]]:
+def _pooled(way: Way, x: Tensor, window: Window, filters: int) -> Iterator[tuple[object, Tensor]]:
     """Return places with what a way of the bag engine pools there."""
     ones = (1,) * window.ndim
     if way == "tiles":
         return bags.pooled_tiles(x, window, ones, bags.plan_of(x, window, ones))
     if way == "whole images":
-        return whole_images.pooled_rows(x, window)
+        return whole_images.pooled_rows(x, window, filters)
     if way == "side by side":
         return side_by_side.pooled_parts(x, window, side_by_side.division_of(x, window))
     if way == "across images":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import c_char
+from ctypes import Array, c_char
 
 from torch import Tensor
 
@@ -10,8 +10,9 @@ from torch import Tensor
 class Snapshot:
     """A copy of the memory of a contiguous tensor on the CPU, byte by byte.
 
-    To compare bytes takes a quarter of the time of ``torch.equal``, which goes from number to number: 0.9 of 3.7
-    microseconds for the weights of a stem. A NaN is the same NaN here, and a zero is not the same as a negative zero.
+    To compare bytes takes a fraction of the time of ``torch.equal``, which goes from number to number: 0.7 of 2.8
+    microseconds for the weights of a stem, 17 of 107 for those of a layer of 128 channels. A NaN is the same NaN here,
+    and a zero is not the same as a negative zero.
 
     Args:
         tensor: what is copied; :meth:`takes` says which can be.
@@ -21,7 +22,7 @@ class Snapshot:
 
     def __init__(self, tensor: Tensor) -> None:
         self._dtype, self._shape, self._memory = tensor.dtype, tensor.shape, c_char * tensor.nbytes
-        self._bytes = self._read(tensor)
+        self._bytes = bytearray(self._view(tensor))  # which compares itself with other memory where that lies
 
     @staticmethod
     def takes(tensor: Tensor) -> bool:
@@ -35,8 +36,8 @@ class Snapshot:
             and tensor.is_contiguous()
             and tensor.dtype == self._dtype
             and tensor.shape == self._shape
-            and self._read(tensor) == self._bytes
+            and self._bytes == self._view(tensor)  # type: ignore[comparison-overlap]  # of any two buffers the bytes
         )
 
-    def _read(self, tensor: Tensor) -> bytes:
-        return self._memory.from_address(tensor.data_ptr()).raw
+    def _view(self, tensor: Tensor) -> Array[c_char]:
+        return self._memory.from_address(tensor.data_ptr())

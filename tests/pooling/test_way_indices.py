@@ -80,24 +80,33 @@ def test_pairs_are_the_cells_that_sites_meet_one_by_one(case):
 
 
 @pytest.mark.parametrize("size", [(8, 8), (80, 70)])
-def test_groups_of_images_and_rows_of_sites_are_bounded_and_cover_all(size):
+@pytest.mark.parametrize("filters", [1, 3000])
+def test_groups_of_images_and_rows_of_sites_are_bounded_and_cover_all(size, filters):
     window, x = window_of(9), torch.randn(11, 20, *size)
-    count, number = torch.zeros(11, *size), 0
-    for ((images, part), rows, own_rows, is_last), pooled in whole_images.pooled_rows(x, window):
+    count, number, limits = torch.zeros(11, *size), 0, whole_images.limits_of(window, 20, filters)
+    for ((images, part), rows, own_rows, is_last), pooled in whole_images.pooled_rows(x, window, filters):
         count[images, part] += 1
         number += 1
-        assert pooled.numel() <= whole_images.POOLED_ELEMENTS
+        assert pooled.numel() <= limits.pooled
         assert pooled.shape == (count[images, part].numel(), window.num_bags * 20)
         assert torch.equal(count.view(-1)[rows], count[images, part].flatten())
         assert torch.equal(count[images].view(-1)[own_rows], count[images, part].flatten())
         assert rows.stop - rows.start == own_rows.stop - own_rows.start == len(pooled)
         assert is_last == bool(count[images].all())
     assert torch.equal(count, torch.ones_like(count))
-    images = whole_images.images_at_once(window, 20, size)
-    assert images == 1 or images * count_pairs(window, size) <= whole_images.GROUP_ENTRIES
-    parts = -(-whole_images.pooled_elements(window, 20, size) // whole_images.POOLED_ELEMENTS)
+    images = whole_images.images_at_once(window, 20, size, limits)
+    assert images == 1 or images * count_pairs(window, size) <= limits.entries
+    parts = -(-whole_images.pooled_elements(window, 20, size) // limits.pooled)
     assert number == (11 * parts if images == 1 else -(-11 // images))
     assert (images == 1) == (size == (80, 70))
+
+
+def test_many_weights_want_many_sites():
+    window, usual = window_of(9), whole_images.POOLED_ELEMENTS
+    few, many, most = (whole_images.limits_of(window, 64, filters).pooled for filters in (1, 512, 10_000))
+    assert few == usual
+    assert many == max(usual, whole_images.ELEMENTS_PER_WEIGHT * window.num_bags * 64 * 512)
+    assert most == whole_images.WEIGHTED_ELEMENTS > many > usual
 
 
 @pytest.mark.parametrize("parts", [1, 3])
