@@ -71,7 +71,7 @@ class Limits(NamedTuple):
 def limits_of(window: Window, channels: int, filters: int) -> Limits:
     """Return the limits for so many channels, and columns of weights, on as many threads as there are."""
     weighted = min(WEIGHTED_ELEMENTS, ELEMENTS_PER_WEIGHT * window.num_bags * channels * filters)
-    return Limits(max(larger(POOLED_ELEMENTS, POOLED_SHARED), weighted), larger(GROUP_ENTRIES, ENTRIES_SHARED))
+    return Limits(max(1, larger(POOLED_ELEMENTS, POOLED_SHARED), weighted), larger(GROUP_ENTRIES, ENTRIES_SHARED))
 
 
 def images_at_once(window: Window, channels: int, size: tuple[int, ...], limits: Limits) -> int:

@@ -36,6 +36,7 @@ def running(way, elements=None, apart=True):
             patch.setattr(side_by_side, "POOLED_ELEMENTS", elements)
             patch.setattr(site_by_site, "POOLED_ELEMENTS", elements)
             patch.setattr(whole_images, "POOLED_ELEMENTS", elements)
+            patch.setattr(whole_images, "ELEMENTS_PER_WEIGHT", 0)
         yield
 
 
