@@ -40,7 +40,7 @@ class Explanation:
 
     @property
     def costs(self) -> dict[str, float]:
-        """Predicted seconds of all passes on one thread, by engine, where the cost model decided."""
+        """Predicted seconds of all passes on the threads that PyTorch has, by engine, where the cost model decided."""
         return self.choice.costs
 
     def __str__(self) -> str:

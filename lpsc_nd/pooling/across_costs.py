@@ -47,14 +47,14 @@ class Across:
         """Forward, and the weight gradient, whose product is as long."""
         tabled = self.shapes.batch * self.shapes.in_channels * math.prod(self.window.padded_size(self.shapes.size))
         rows = rows_read(self.window.stencil.token, self.window.center)
-        return self.rates.slack * (tabled / self.rates.tabled + self._summed(rows) + self._mix + self._transposed)
+        return self.rates.slack * (tabled / self.rates.tabled + self._summed(rows) + self._mix + self._written)
 
     @property
     def input_grad(self) -> float:
         """Mixing at the sites, and a sum for each cell of the input."""
         cells = self.shapes.batch * self.shapes.in_channels * math.prod(self.shapes.size)
         rows = cells_read(self.window.stencil.token, self.window.center)
-        return self.rates.slack * (cells / self.rates.transposed + self._summed(rows) + self._mix + self._transposed)
+        return self.rates.slack * (self._transpose(cells) + self._summed(rows) + self._mix + self._written)
 
     @property
     def _sites(self) -> int:
@@ -73,5 +73,9 @@ class Across:
         return 2 * self.shapes.batch * self._sites * self.shapes.out_channels * depth / self.rates.product
 
     @property
-    def _transposed(self) -> float:
-        return self.shapes.batch * self._sites * self.shapes.out_channels / self.rates.transposed
+    def _written(self) -> float:
+        return self._transpose(self.shapes.batch * self._sites * self.shapes.out_channels)
+
+    def _transpose(self, values: int) -> float:
+        """Transpose a matrix of so many values: by one thread while the others wait, or longer, shared by all."""
+        return values / self.rates.transposed * min(self.shapes.threads, self.rates.elementwise)

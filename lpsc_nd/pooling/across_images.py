@@ -3,7 +3,7 @@
 A row of three channels takes as long to sum as one of sixteen. Here a row holds one cell of one channel in all images
 of a group and fills the vectors, and the bags are ordered so that their sums are the operand of the product as they
 lie: (C', C * bags) @ (C * bags, sites * images). Images, outermost in x and y, are brought innermost and back by
-transposing a plain matrix, which PyTorch does in blocks.
+transposing a plain matrix.
 
 The input gradient mixes first, at the sites: (C * bags, C') @ (C', sites * images). A cell then is the sum of the rows
 of all bags that it is in. No zeros are put between the sites of a strided layer.
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.pooling.across_index import adjoint_index, bag_index, fewest_rows
-from lpsc_nd.pooling.layout import by_site, empty_sites, memory_format
+from lpsc_nd.pooling.layout import by_site, empty_sites, memory_format, transpose_into, transposed
 from lpsc_nd.pooling.product import product
 from lpsc_nd.pooling.scratch import scratch
 from lpsc_nd.pooling.slabs import shares
@@ -71,7 +71,7 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, input_size: tuple[int
     for images in groups(gx, window):
         mixed = product(matrix, values(gy[images].to(weight.dtype)).T)  # (C * bags, sites * images)
         cells = sum_bags(mixed.view(-1, images.stop - images.start), *index)
-        gx[images].view(cells.shape[1], -1).copy_(cells.T)
+        transpose_into(gx[images].view(cells.shape[1], -1), cells)
     return gx.contiguous(memory_format=memory_format(gy))
 
 
@@ -108,9 +108,9 @@ def fill(table: Tensor, x: Tensor, window: Window) -> None:
 def innermost(x: Tensor) -> Tensor:
     """Return (images, C, *size) as (C, *size, images), the images of a cell next to each other in memory."""
     if memory_format(x) == torch.contiguous_format:
-        return x.reshape(len(x), -1).T.contiguous().view(*x.shape[1:], len(x))
+        return transposed(x.reshape(len(x), -1)).view(*x.shape[1:], len(x))
     sites = by_site(x)
-    return sites.reshape(len(x), -1).T.contiguous().view(*sites.shape[1:], len(x)).movedim(-2, 0)
+    return transposed(sites.reshape(len(x), -1)).view(*sites.shape[1:], len(x)).movedim(-2, 0)
 
 
 def values(gy: Tensor) -> Tensor:
@@ -126,8 +126,8 @@ def store(y: Tensor, pooled: Tensor, matrix: Tensor, bias: Tensor | None) -> Non
     if memory_format(y) == torch.contiguous_format:
         mixed = product(matrix, pooled.T)  # (C', sites * images)
         mixed = mixed if bias is None else mixed.add_(bias[:, None])
-        y.view(len(y), -1).copy_(mixed.view(-1, len(y)).T)
+        transpose_into(y.view(len(y), -1), mixed.view(-1, len(y)))
     else:
         sites = by_site(y)
-        mixed = product(pooled.T.contiguous(), matrix, bias)  # (sites * images, C')
+        mixed = product(transposed(pooled), matrix, bias)  # (sites * images, C')
         sites.copy_(mixed.view(*sites.shape[1:-1], len(y), -1).movedim(-2, 0))

@@ -1,4 +1,8 @@
-"""What a convolution is expected to take, in seconds on one thread: all passes that count together."""
+"""What a convolution is expected to take, in seconds: all passes that count together.
+
+The seconds are those of all threads together: what the work takes on one, and as often as there are threads what only
+one of them can do while the others wait, as Python's part of a call.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +59,7 @@ def bags_seconds(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
     seconds = sum(passes.values())
     if len(passes) == len(PASSES) and all(step == 1 for step in window.stride):
         seconds = min(seconds, passes["forward"] + _together(window, shapes, rates))
-    return len(passes) * rates.call + seconds
+    return len(passes) * rates.call * shapes.threads + seconds
 
 
 @lru_cache(maxsize=256)
@@ -162,7 +166,9 @@ def _together(window: Window, shapes: Shapes, rates: Rates) -> float:
     seconds = shapes.batch * (backward.pool_and_mix + rates.slack * backward.mix(backward.sites, columns))
     if whole_costs.suits("forward", window, shapes):  # which the adjoint's pairs of a site and a cell are as many as
         adjoint, size = window.adjoint(shapes.size), window.output_size(shapes.size)
-        carried = Shapes(shapes.batch, shapes.out_channels, shapes.in_channels, shapes.groups, size)
+        carried = replace(
+            shapes, in_channels=shapes.out_channels, out_channels=shapes.in_channels, size=size, derivatives="all"
+        )
         whole = Whole(adjoint, carried, rates)
         seconds = min(seconds, shapes.batch * (whole.forward + rates.slack_whole * whole.mixed))
         if side_costs.suits("forward", adjoint, carried):

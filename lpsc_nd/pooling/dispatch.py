@@ -19,6 +19,7 @@ from lpsc_nd.pooling.costs import bags_seconds, expand_seconds
 from lpsc_nd.pooling.expand import CONVOLUTIONS
 from lpsc_nd.pooling.inputs import check_fits
 from lpsc_nd.pooling.shapes import Derivatives, Shapes
+from lpsc_nd.pooling.threads import threads_now
 from lpsc_nd.pooling.trim import trimmed
 from lpsc_nd.pooling.window import Window
 
@@ -39,17 +40,18 @@ class Problem:
     reduction: Reduction
     device: str
     derivatives: Derivatives = "all"
+    threads: int = field(default_factory=threads_now)
 
     @property
     def shapes(self) -> Shapes:
         """The sizes on which the cost depends."""
         sizes = (self.batch, self.in_channels, self.out_channels, self.groups, self.size)
-        return Shapes(*sizes, self.derivatives)
+        return Shapes(*sizes, self.derivatives, self.threads)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """An engine, why it was taken, and what the model expects of each: seconds on one thread, all passes that count."""
+    """An engine, why it was taken, and what the model expects of each: seconds of all passes that count."""
 
     engine: str
     reason: str
@@ -114,7 +116,8 @@ def _choose_sum(problem: Problem) -> Choice:
         )
     window = problem.window if torch.compiler.is_compiling() else trimmed(problem.window, problem.size)
     shapes = problem.shapes
-    costs = {"expand": expand_seconds(window, shapes), "bags": bags_seconds(window, shapes)}
+    predicted = {"expand": expand_seconds(window, shapes), "bags": bags_seconds(window, shapes)}
+    costs = {engine: seconds / problem.threads for engine, seconds in predicted.items()}
     engine = "bags" if costs["bags"] < costs["expand"] else "expand"
     other = "expand" if engine == "bags" else "bags"
     return Choice(engine, f"cheaper than {other} by the cost model", costs)

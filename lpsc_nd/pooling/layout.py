@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lpsc_nd.pooling.threads import transposes_in_blocks
+
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 IN_BLOCKS = 4096
@@ -28,6 +30,21 @@ def empty_sites(like: Tensor, channels: int, size: tuple[int, ...]) -> Tensor:
     return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=memory_format(like))
 
 
+def transpose_into(target: Tensor, matrix: Tensor) -> None:
+    """Write a matrix (m, n) transposed into ``target`` (n, m)."""
+    if transposes_in_blocks():
+        target.copy_(matrix.T)
+    else:
+        target.unsqueeze(0).copy_(matrix.T.unsqueeze(0))  # no matrix any more, whose elements the threads share
+
+
+def transposed(matrix: Tensor) -> Tensor:
+    """Return a matrix transposed, contiguous."""
+    target = matrix.new_empty(matrix.shape[1], matrix.shape[0])
+    transpose_into(target, matrix)
+    return target
+
+
 def write_by_site(table: Tensor, x: Tensor) -> None:
     """Write (images, C, *size) into (images * sites, C)."""
     if _transposes(x, table) and strides_whole_pages(x):
@@ -49,7 +66,7 @@ def read_by_site(y: Tensor, table: Tensor) -> None:
 def write_sites_first(table: Tensor, x: Tensor) -> None:
     """Write (images, C, *size) into (sites, images * C)."""
     if x.is_contiguous():
-        table.copy_(x.view(table.shape[1], -1).T)  # a matrix is transposed in blocks
+        transpose_into(table, x.view(table.shape[1], -1))
     else:
         table.view(len(table), len(x), -1).copy_(by_site(x).flatten(1, -2).transpose(0, 1))
 
@@ -57,7 +74,7 @@ def write_sites_first(table: Tensor, x: Tensor) -> None:
 def read_sites_first(y: Tensor, table: Tensor) -> None:
     """Write (sites, images * C) into (images, C, *size)."""
     if y.is_contiguous():
-        y.view(table.shape[1], -1).copy_(table.T)
+        transpose_into(y.view(table.shape[1], -1), table)
     else:
         by_site(y).flatten(1, -2).copy_(table.view(len(table), len(y), -1).transpose(0, 1))
 
@@ -73,5 +90,5 @@ def strides_whole_pages(x: Tensor) -> bool:
 
 
 def _transposes(x: Tensor, table: Tensor) -> bool:
-    """Tell whether a copy between them transposes a matrix for each image, which PyTorch does in blocks."""
-    return x.is_contiguous() and x.dtype == table.dtype and x[0].numel() >= IN_BLOCKS
+    """Tell whether a copy between them transposes a matrix for each image, and PyTorch does so in blocks."""
+    return x.is_contiguous() and x.dtype == table.dtype and x[0].numel() >= IN_BLOCKS and transposes_in_blocks()

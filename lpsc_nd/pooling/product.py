@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.pooling import onednn
+from lpsc_nd.pooling.layout import transposed
 from lpsc_nd.pooling.processor import is_avx2_at_most, is_intel
 from lpsc_nd.pooling.threads import add_into, add_into_columns, equal_parts, multiply_into, multiply_whole
 
@@ -43,7 +44,7 @@ def product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
 def transposed_product(left: Tensor, right: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return ``(left @ right.T + bias).T``, contiguous: (m, k), (n, k), (n,) -> (n, m)."""
     if not takes_onednn(left):  # a matrix is transposed in less time than the BLAS loses on so few rows
-        return product(left, right, bias).T.contiguous()
+        return transposed(product(left, right, bias))
     mixed = product(right, left)
     return mixed if bias is None else mixed.add_(bias[:, None])
 

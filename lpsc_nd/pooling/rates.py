@@ -36,7 +36,8 @@ class Rates:
         pooled_side: the same where several images stand side by side in a row.
         pooled_across: the same where a row holds one channel of several images.
         pooled_far: the same where every cell has a row for each bag.
-        transposed: values whose images are brought innermost or outermost.
+        transposed: values whose images are brought innermost or outermost, by one thread for all.
+        elementwise: how many times as long that takes where the threads share it.
         row: seconds that a row of a bag takes beside its values.
         entry: seconds that an entry of a gather index takes beside its row where the index exceeds the caches.
         vector: channels below which the processor's vectors are not filled: those of the table's rows, and those that
@@ -70,6 +71,7 @@ class Rates:
     pooled_across: float = 1.8e10
     pooled_far: float = 7.0e9
     transposed: float = 1.7e9
+    elementwise: float = 2.4
     row: float = 0.9e-9
     entry: float = 0.5e-9
     vector: int = 16
@@ -93,6 +95,7 @@ INTEL = Rates(
     pooled_near=1.6e10,
     pooled_side=1.7e10,
     pooled_across=1.2e10,
+    elementwise=1.6,
     row=2.2e-9,
     slack_whole=1.03,
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor
+
+from lpsc_nd.pooling.threads import threads_now
 
 PassName = Literal["forward", "weight_grad", "input_grad"]
 PASSES: tuple[PassName, ...] = get_args(PassName)
@@ -31,6 +33,7 @@ class Shapes:
         groups: groups of channels.
         size: input size per axis.
         derivatives: what will be differentiated for.
+        threads: how many PyTorch has; the more, the more weighs what they cannot share.
     """
 
     batch: int
@@ -39,6 +42,7 @@ class Shapes:
     groups: int
     size: tuple[int, ...]
     derivatives: Derivatives = "all"
+    threads: int = field(default_factory=threads_now)
 
     @property
     def has_few_channels(self) -> bool:

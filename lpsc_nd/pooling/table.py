@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.pooling.layout import strides_whole_pages
+from lpsc_nd.pooling.threads import transposes_in_blocks
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -33,10 +34,10 @@ def fill_table(table: Tensor, x: Tensor, starts: Sequence[int], steps: Sequence[
     if target.shape != table.shape:
         table.zero_()
     source = x[(slice(None), slice(None), *cells)]
-    if not strides_whole_pages(x):
+    if not (strides_whole_pages(x) and transposes_in_blocks()):
         target.copy_(source.movedim(1, -1))
         return
-    for image, place in zip(source, target, strict=True):  # PyTorch transposes contiguous matrices in blocks
+    for image, place in zip(source, target, strict=True):
         by_cell = image.contiguous().flatten(1).T
         if place.is_contiguous() and place.dtype == image.dtype:
             place.view(by_cell.shape).copy_(by_cell)

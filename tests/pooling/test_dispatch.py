@@ -95,6 +95,15 @@ def test_cheapest_engine_is_taken_and_both_costs_are_told():
     assert set(choice.costs) == {"expand", "bags"}
 
 
+def test_a_choice_is_for_the_threads_that_there_are(on_threads):
+    with on_threads(1):
+        one = choose(problem())
+    with on_threads(3):
+        assert choose(problem()).costs["expand"] == pytest.approx(one.costs["expand"] / 3)
+        assert choose(problem()).costs["bags"] > one.costs["bags"] / 3
+        assert choose(problem(threads=1)).costs == one.costs
+
+
 def test_costs_grow_with_the_work():
     window, small, large = problem().window, Shapes(1, 64, 64, 1, (32, 32)), Shapes(8, 64, 64, 1, (32, 32))
     for seconds in (expand_seconds, bags_seconds):

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lpsc_nd import LogPolarPartition, LPSConv2d, LPSConv3d, LPSConvNd, Stencil
-from lpsc_nd.pooling import layout
 from lpsc_nd.pooling import plan as plan_module
 from lpsc_nd.pooling import scratch as scratch_module
 from lpsc_nd.pooling import slabs as slabs_module
@@ -210,16 +209,3 @@ def test_steps_cover_all_sites_and_the_last_of_an_image_come_last(batch, size, e
                 assert step.place.rows.stop - step.place.rows.start == count[step.place.box].numel()
                 assert count.view(-1)[step.place.rows].all()
     assert torch.equal(count, torch.ones_like(count))
-
-
-@pytest.mark.parametrize("shape", [(2, 5, 32, 32), (2, 5, 31, 33), (3, 2, 4), (1, 16, 512)])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_sites_are_written_and_read_in_blocks_and_otherwise(shape, dtype):
-    x = torch.randn(shape, dtype=dtype)
-    for given_x in (x, x.movedim(1, -1).contiguous().movedim(-1, 1)):
-        table = torch.full((shape[0] * x[0, 0].numel(), shape[1]), torch.nan)
-        layout.write_by_site(table, given_x)
-        assert torch.equal(table, x.movedim(1, -1).flatten(0, -2).float())
-        back = torch.full_like(given_x, torch.nan)
-        layout.read_by_site(back, table)
-        assert torch.equal(back, x)

@@ -102,5 +102,6 @@ def test_more_is_done_at_once_on_several_threads_of_a_processor_where_it_was_mea
     assert run_tables.slab_elements(line) == run_tables.SLAB_ELEMENTS
     of_one = whole_images.pooled_elements(plane, 64, (16, 16))
     most = whole_images.POOLED_ELEMENTS * (whole_images.POOLED_SHARED if more else 1)
+    assert threads.transposes_in_blocks() == (number_of_threads < (2 if intel else 3))
     limits = whole_images.limits_of(plane, 64, 64)
     assert whole_images.images_at_once(plane, 64, (16, 16), limits) == most // of_one > 1

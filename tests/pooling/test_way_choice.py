@@ -18,9 +18,9 @@ from lpsc_nd.pooling import (
     whole_costs,
 )
 from lpsc_nd.pooling.across_index import adjoint_index
-from lpsc_nd.pooling.costs import bags_seconds, cheapest_way
+from lpsc_nd.pooling.costs import bags_seconds, cheapest_way, expand_seconds
 from lpsc_nd.pooling.pairs import count_pairs
-from lpsc_nd.pooling.rates import AMD, INTEL
+from lpsc_nd.pooling.rates import AMD, INTEL, Rates
 from lpsc_nd.pooling.shapes import PASSES, Shapes
 
 
@@ -89,6 +89,19 @@ def test_no_index_across_images_is_large(monkeypatch):
     entries = len(adjoint_index(stem(), 3, (32, 32))[0])
     monkeypatch.setattr(across_costs, "MOST_ENTRIES", entries // 2)
     assert not across_costs.suits(stem(), shapes)
+
+
+@pytest.mark.parametrize("kind", ["none", "parameters", "all"])
+def test_what_threads_cannot_share_costs_more_with_several(kind):
+    def seconds(cost, threads, **rates):
+        return cost(stem(), Shapes(128, 3, 64, 1, (32, 32), kind, threads), Rates(**rates))
+
+    assert seconds(expand_seconds, 8) == seconds(expand_seconds, 1)
+    one, two, eight, sixteen = (seconds(bags_seconds, threads) for threads in (1, 2, 8, 16))
+    assert one < two < eight
+    passes = 1 + ["none", "parameters", "all"].index(kind)
+    assert sixteen - eight == pytest.approx(8 * passes * Rates().call)  # as transposing is shared by then
+    assert seconds(bags_seconds, 8, elementwise=100.0) > eight
 
 
 def test_the_cost_counts_only_the_passes_that_are_made():
