@@ -55,7 +55,9 @@ def describe(threads: int) -> Machine:
         "system": f"{platform.system()} {platform.machine()}",
         "date": datetime.now(timezone.utc).date().isoformat(),
     }
-    return Machine(facts, slugify(f"{model} {cores} cores {capability} {threads} thread{'s' if threads > 1 else ''}"))
+    kind = f"{info.get('cpu family', '')} {info.get('model', '')}"  # Xeons of all generations may have one name
+    used = f"{cores} cores {capability} {threads} thread{'s' if threads > 1 else ''}"
+    return Machine(facts, slugify(f"{model} {kind} {used}"))
 
 
 def processor_info(text: str) -> dict[str, str]:

@@ -26,6 +26,10 @@ from lpsc_nd.pooling.window import Window
 Engine = Literal["auto", "reference", "expand", "bags", "maximum"]
 ENGINES: tuple[str, ...] = get_args(Engine)
 
+MARGIN = 0.95
+"""Part of the dense convolution's predicted time that bag sums have to stay below: where the model sees less than a
+twentieth between the two, the one that cannot be slower than the dense convolution runs."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -118,9 +122,11 @@ def _choose_sum(problem: Problem) -> Choice:
     shapes = problem.shapes
     predicted = {"expand": expand_seconds(window, shapes), "bags": bags_seconds(window, shapes)}
     costs = {engine: seconds / problem.threads for engine, seconds in predicted.items()}
-    engine = "bags" if costs["bags"] < costs["expand"] else "expand"
-    other = "expand" if engine == "bags" else "bags"
-    return Choice(engine, f"cheaper than {other} by the cost model", costs)
+    if costs["bags"] < MARGIN * costs["expand"]:
+        return Choice("bags", "cheaper than expand by the cost model", costs)
+    if costs["bags"] < costs["expand"]:
+        return Choice("expand", "bags are hardly cheaper by the cost model, and this is the dense convolution", costs)
+    return Choice("expand", "cheaper than bags by the cost model", costs)
 
 
 def _cannot_expand(window: Window, reduction: Reduction) -> str | None:

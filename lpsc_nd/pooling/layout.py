@@ -5,12 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lpsc_nd.pooling.processor import is_intel
 from lpsc_nd.pooling.threads import transposes_in_blocks
 
 CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 IN_BLOCKS = 4096
 """Elements of a matrix from which PyTorch transposes it in blocks."""
+
+LONG_ROW, SHARED_ELEMENTS = 1024, 2**19 if is_intel() else 2**17
+"""Elements of a row, and of a whole matrix, from which transposing into such rows element by element takes several
+times as long: for each row the matrix is read across, and the second-level cache must hold it until the next."""
 
 PAGE = 2048
 """Strides of a multiple of so many bytes make reading across them slow, as they fall into the same cache lines."""
@@ -32,7 +37,7 @@ def empty_sites(like: Tensor, channels: int, size: tuple[int, ...]) -> Tensor:
 
 def transpose_into(target: Tensor, matrix: Tensor) -> None:
     """Write a matrix (m, n) transposed into ``target`` (n, m)."""
-    if transposes_in_blocks():
+    if _fills_rows_in_blocks(target.shape[1], matrix.numel()):
         target.copy_(matrix.T)
     else:
         target.unsqueeze(0).copy_(matrix.T.unsqueeze(0))  # no matrix any more, whose elements the threads share
@@ -47,7 +52,7 @@ def transposed(matrix: Tensor) -> Tensor:
 
 def write_by_site(table: Tensor, x: Tensor) -> None:
     """Write (images, C, *size) into (images * sites, C)."""
-    if _transposes(x, table) and strides_whole_pages(x):
+    if transposes_in_blocks() and _transposes(x, table) and strides_whole_pages(x):
         for image, rows in zip(x.flatten(2), table.view(len(x), -1, x.shape[1]), strict=True):
             rows.copy_(image.T)
     else:
@@ -56,7 +61,7 @@ def write_by_site(table: Tensor, x: Tensor) -> None:
 
 def read_by_site(y: Tensor, table: Tensor) -> None:
     """Write (images * sites, C) into (images, C, *size)."""
-    if _transposes(y, table):
+    if _transposes(y, table) and _fills_rows_in_blocks(y[0, 0].numel(), y[0].numel()):
         for image, rows in zip(y.flatten(2), table.view(len(y), -1, y.shape[1]), strict=True):
             image.copy_(rows.T)
     else:
@@ -90,5 +95,10 @@ def strides_whole_pages(x: Tensor) -> bool:
 
 
 def _transposes(x: Tensor, table: Tensor) -> bool:
-    """Tell whether a copy between them transposes a matrix for each image, and PyTorch does so in blocks."""
-    return x.is_contiguous() and x.dtype == table.dtype and x[0].numel() >= IN_BLOCKS and transposes_in_blocks()
+    """Tell whether a copy between them transposes a matrix for each image, which PyTorch can do in blocks."""
+    return x.is_contiguous() and x.dtype == table.dtype and x[0].numel() >= IN_BLOCKS
+
+
+def _fills_rows_in_blocks(length: int, elements: int) -> bool:
+    """Tell whether a matrix of so many elements is transposed into rows of so many sooner in blocks."""
+    return transposes_in_blocks() or (length >= LONG_ROW and elements >= SHARED_ELEMENTS)

@@ -95,11 +95,12 @@ INTEL = Rates(
     pooled_near=1.6e10,
     pooled_side=1.7e10,
     pooled_across=1.2e10,
+    transposed=1.0e9,
     elementwise=1.6,
     row=2.2e-9,
     slack_whole=1.03,
 )
-"""A Xeon of family 6, model 207; what is not named was taken to be as on the other."""
+"""Xeons of family 6, model 207, and for transposing 167; what is not named was taken to be as on the other."""
 
 AVX2 = Rates(
     dense=7.7e10,

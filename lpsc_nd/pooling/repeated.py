@@ -41,6 +41,7 @@ class Call(NamedTuple):
         shape: that of the input.
         strides: those of the input.
         dtype: type of input, weights and bias.
+        threads: how many PyTorch had.
         kept: what is kept of the weights: the values that it was made from.
         run: makes the call again.
     """
@@ -50,6 +51,7 @@ class Call(NamedTuple):
     shape: torch.Size
     strides: tuple[int, ...]
     dtype: torch.dtype
+    threads: int
     kept: Kept
     run: Run
 
@@ -74,6 +76,8 @@ class LastCall:
         if weight is not before or center_weight is not center_before or bias is not bias_before:
             return None
         if bias is not None and (bias.dtype != call.dtype or not bias.is_cpu):  # ``bias.data`` may have been exchanged
+            return None
+        if torch.get_num_threads() != call.threads:  # another engine may be the faster one now
             return None
         if torch.is_autocast_enabled("cpu") or not call.kept.is_of(weight, center_weight):
             return None
@@ -106,7 +110,8 @@ class LastCall:
         find = _find_convolution if _is_one_convolution(x, window, len(parameters[0]), groups, engine) else _find_sums
         found = find(x, parameters[0], window, groups, reduction, engine)
         if found is not None:
-            self._call = Call(settings, parameters, x.shape, x.stride(), x.dtype, *found)
+            threads = torch.get_num_threads()
+            self._call = Call(settings, parameters, x.shape, x.stride(), x.dtype, threads, *found)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LastCall:
         return LastCall()

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from benchmarks import machine as machine_module
 from benchmarks import tables
 from benchmarks.cases import CASES, GROWTH
 from benchmarks.machine import Machine, caches, describe, processor_info, slugify
@@ -123,6 +124,15 @@ def test_the_report_is_markdown():
     assert re.findall(r"^## .*", text, re.MULTILINE) == ["## Cases", "## Targets", "## Time against kernel size"]
     assert "| 9x9 | 16 |" in text
     assert markdown_table([{"a": "1", "b": "2"}]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
+
+
+def test_processors_of_one_name_have_folders_of_their_own(monkeypatch, tmp_path):
+    slugs = []
+    for model in (1, 22):
+        (tmp_path / "cpuinfo").write_text(f"model name\t: Abacus\ncpu family\t: 3\nmodel\t\t: {model}\n")
+        monkeypatch.setattr(machine_module, "CPUINFO", tmp_path / "cpuinfo")
+        slugs.append(describe(1).slug)
+    assert [slug.partition("-cores")[0].rpartition("-")[0] for slug in slugs] == ["abacus-3-1", "abacus-3-22"]
 
 
 def test_the_machine_is_described_without_its_name(tmp_path):

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from lpsc_nd import LPSConv1d, LPSConv2d, LPSConv3d, LPSConvNd
+from lpsc_nd.pooling import dispatch
 from lpsc_nd.pooling.costs import bags_seconds, expand_seconds
 from lpsc_nd.pooling.dispatch import Problem, choose
 from lpsc_nd.pooling.execute import CONV_ENGINES
@@ -93,6 +94,18 @@ def test_cheapest_engine_is_taken_and_both_costs_are_told():
     choice = choose(problem())
     assert choice.engine == min(choice.costs, key=choice.costs.get)
     assert set(choice.costs) == {"expand", "bags"}
+
+
+@pytest.mark.parametrize(
+    ("bags", "engine", "words"),
+    [(0.9, "bags", "cheaper than expand"), (0.97, "expand", "hardly cheaper"), (1.1, "expand", "cheaper than bags")],
+)
+def test_bag_sums_have_to_be_worth_it(monkeypatch, bags, engine, words):
+    monkeypatch.setattr(dispatch, "expand_seconds", lambda *_: 1.0)
+    monkeypatch.setattr(dispatch, "bags_seconds", lambda *_: bags)
+    choice = choose(problem())
+    assert choice.engine == engine
+    assert words in choice.reason
 
 
 def test_a_choice_is_for_the_threads_that_there_are(on_threads):

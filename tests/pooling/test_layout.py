@@ -29,9 +29,12 @@ def test_sites_are_written_and_read_in_blocks_and_otherwise(monkeypatch, shape, 
 
 
 @pytest.mark.parametrize("in_blocks", [True, False])
-@pytest.mark.parametrize("shape", [(1, 1), (3, 70), (70, 80)])
+@pytest.mark.parametrize("shape", [(1, 1), (3, 70), (70, 80), (80, 70)])
 def test_matrices_are_transposed(monkeypatch, in_blocks, shape):
     monkeypatch.setattr(layout, "transposes_in_blocks", lambda: in_blocks)
+    monkeypatch.setattr(layout, "LONG_ROW", 75)
+    monkeypatch.setattr(layout, "SHARED_ELEMENTS", 80 * 70)
+    assert layout._fills_rows_in_blocks(shape[0], shape[0] * shape[1]) == (in_blocks or shape == (80, 70))
     matrix = torch.randn(shape)
     turned = layout.transposed(matrix)
     assert turned.is_contiguous()

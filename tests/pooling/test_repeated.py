@@ -117,6 +117,19 @@ def test_a_layer_that_was_set_otherwise_is_no_repetition():
     assert not repeats(layer, x)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("make", [stem, pooled])
+def test_another_number_of_threads_is_no_repetition(on_threads, make):
+    layer = make()
+    x = torch.randn(2, layer.in_channels, 9, 9)
+    layer(x)
+    with on_threads(torch.get_num_threads() + 1):
+        assert not repeats(layer, x)
+        layer(x)
+        assert repeats(layer, x)
+    assert not repeats(layer, x)
+
+
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("make", [stem, pooled])
 def test_nobody_who_differentiates_batches_or_casts_gets_a_repetition(make):
