@@ -27,7 +27,7 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)  ## train three small networks on digits; table and pictures in demo/
 	$(BIN)/python -m lightning_modules.demo --output demo
 
-test: lint types ## style, types and tests (four to ten minutes)
+test: lint types ## style, types and tests (four to five minutes on two fast cores)
 	HYPOTHESIS_PROFILE=ci $(PYTEST) -m "not slow"
 
 test-all: lint types ## the same with many more drawn cases, and the slow tests

@@ -55,7 +55,8 @@ class Problem:
 
 @dataclass(frozen=True)
 class Choice:
-    """An engine, why it was taken, and what the model expects of each: seconds of all passes that count."""
+    """An engine, why it was taken, and what the model expects of each: seconds of all passes that count, on the threads
+    that PyTorch has."""
 
     engine: str
     reason: str

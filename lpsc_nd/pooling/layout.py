@@ -52,7 +52,7 @@ def transposed(matrix: Tensor) -> Tensor:
 
 def write_by_site(table: Tensor, x: Tensor) -> None:
     """Write (images, C, *size) into (images * sites, C)."""
-    if transposes_in_blocks() and _transposes(x, table) and strides_whole_pages(x):
+    if _transposes(x, table) and reads_in_blocks(x):
         for image, rows in zip(x.flatten(2), table.view(len(x), -1, x.shape[1]), strict=True):
             rows.copy_(image.T)
     else:
@@ -89,9 +89,10 @@ def by_site(y: Tensor) -> Tensor:
     return y.movedim(1, -1)
 
 
-def strides_whole_pages(x: Tensor) -> bool:
-    """Tell whether the channels of a contiguous input lie so far apart that only blocks are read across them fast."""
-    return x.is_contiguous() and x.numel() > 0 and x[0, 0].numel() * x.element_size() % PAGE == 0
+def reads_in_blocks(x: Tensor) -> bool:
+    """Tell whether a contiguous input is read across its channels sooner in blocks, as these lie whole pages apart."""
+    is_paged = x.is_contiguous() and x.numel() > 0 and x[0, 0].numel() * x.element_size() % PAGE == 0
+    return is_paged and transposes_in_blocks()
 
 
 def _transposes(x: Tensor, table: Tensor) -> bool:

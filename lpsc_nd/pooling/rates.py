@@ -37,7 +37,8 @@ class Rates:
         pooled_across: the same where a row holds one channel of several images.
         pooled_far: the same where every cell has a row for each bag.
         transposed: values whose images are brought innermost or outermost, by one thread for all.
-        elementwise: how many times as long that takes where the threads share it.
+        elementwise: how many times as long that takes all threads together, element by element; it is the faster way
+            where there are more threads than this.
         row: seconds that a row of a bag takes beside its values.
         entry: seconds that an entry of a gather index takes beside its row where the index exceeds the caches.
         vector: channels below which the processor's vectors are not filled: those of the table's rows, and those that

@@ -110,8 +110,8 @@ class LastCall:
         find = _find_convolution if _is_one_convolution(x, window, len(parameters[0]), groups, engine) else _find_sums
         found = find(x, parameters[0], window, groups, reduction, engine)
         if found is not None:
-            threads = torch.get_num_threads()
-            self._call = Call(settings, parameters, x.shape, x.stride(), x.dtype, threads, *found)
+            of_x = (x.shape, x.stride(), x.dtype)
+            self._call = Call(settings, parameters, *of_x, torch.get_num_threads(), *found)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LastCall:
         return LastCall()

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lpsc_nd.pooling.layout import strides_whole_pages
-from lpsc_nd.pooling.threads import transposes_in_blocks
+from lpsc_nd.pooling.layout import reads_in_blocks
 
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -34,7 +33,7 @@ def fill_table(table: Tensor, x: Tensor, starts: Sequence[int], steps: Sequence[
     if target.shape != table.shape:
         table.zero_()
     source = x[(slice(None), slice(None), *cells)]
-    if not (strides_whole_pages(x) and transposes_in_blocks()):
+    if not reads_in_blocks(x):
         target.copy_(source.movedim(1, -1))
         return
     for image, place in zip(source, target, strict=True):

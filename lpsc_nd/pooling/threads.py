@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.pooling.processor import is_avx2_at_most, is_intel
+from lpsc_nd.pooling.rates import RATES
 
 
 def threads_now() -> int:
@@ -35,7 +36,7 @@ def transposes_in_blocks() -> bool:
     A (128, 3072) one takes 0.39 ms in blocks on a Xeon, and 0.64 on one thread or 0.28 on two element by element; with
     AVX2 0.9, 2.2 and 1.1, which three threads would outdo.
     """
-    return torch.get_num_threads() < (2 if is_intel() else 3)
+    return torch.get_num_threads() <= RATES.elementwise
 
 
 def multiply_into(out: Tensor, left: Tensor, right: Tensor, bias: Tensor | None = None) -> None:

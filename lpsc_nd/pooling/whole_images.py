@@ -39,7 +39,7 @@ the second-level cache holds from the sum to the product, or four where smaller 
 
 ELEMENTS_PER_WEIGHT, WEIGHTED_ELEMENTS = 4, 2**21
 """Elements of a pooled matrix for each weight that multiplies it, and up to how many elements: every product brings the
-weights into its own order first, so that many weights want many sites. 9 x 9 with 128 channels takes a tenth less."""
+weights into its own order first, so that many weights want many sites. 13 x 13 with 128 channels takes a tenth less."""
 
 GROUP_ENTRIES = 2**18
 """Entries of the gather index of several images: one MiB on one thread."""

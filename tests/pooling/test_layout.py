@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lpsc_nd.pooling import layout
-from lpsc_nd.pooling import table as table_module
+from lpsc_nd.pooling.table import fill_table
 
 
 @pytest.mark.parametrize("shape", [(2, 5, 32, 32), (2, 5, 31, 33), (3, 2, 4), (1, 16, 512)])
@@ -43,11 +43,12 @@ def test_matrices_are_transposed(monkeypatch, in_blocks, shape):
 
 @pytest.mark.parametrize("in_blocks", [True, False])
 def test_a_table_is_filled_from_channels_whole_pages_apart(monkeypatch, in_blocks):
-    monkeypatch.setattr(table_module, "transposes_in_blocks", lambda: in_blocks)
+    monkeypatch.setattr(layout, "transposes_in_blocks", lambda: in_blocks)
     x = torch.randn(2, 3, 1024)
-    assert layout.strides_whole_pages(x)
+    assert layout.reads_in_blocks(x) == in_blocks
+    assert not layout.reads_in_blocks(x[..., :-1].contiguous())
     table = torch.full((2, 1030, 3), torch.nan)
-    table_module.fill_table(table, x, [4], [1])
+    fill_table(table, x, [4], [1])
     expected = torch.zeros(2, 1030, 3)
     expected[:, 4:1028] = x.movedim(1, -1)
     assert torch.equal(table, expected)

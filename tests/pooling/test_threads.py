@@ -10,6 +10,7 @@ from torch.testing import assert_close
 
 from lpsc_nd import LPSConvNd
 from lpsc_nd.pooling import product, run_tables, threads, whole_images
+from lpsc_nd.pooling.rates import AMD, AVX2, INTEL
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -57,6 +58,12 @@ def test_rows_are_added_to(number_of_threads, rows):
     assert_close(total, 1 + left @ right)
 
 
+@pytest.mark.parametrize(("rates", "most"), [(INTEL, 1), (AVX2, 2), (AMD, 2)])
+def test_threads_transpose_where_they_are_enough(monkeypatch, number_of_threads, rates, most):
+    monkeypatch.setattr(threads, "RATES", rates)
+    assert threads.transposes_in_blocks() == (number_of_threads <= most)
+
+
 @pytest.mark.parametrize("columns", [1, 7, 12, 20])
 def test_columns_are_added_to(number_of_threads, columns):
     left, right, _ = operands(9, depth=37, columns=columns)
@@ -102,6 +109,5 @@ def test_more_is_done_at_once_on_several_threads_of_a_processor_where_it_was_mea
     assert run_tables.slab_elements(line) == run_tables.SLAB_ELEMENTS
     of_one = whole_images.pooled_elements(plane, 64, (16, 16))
     most = whole_images.POOLED_ELEMENTS * (whole_images.POOLED_SHARED if more else 1)
-    assert threads.transposes_in_blocks() == (number_of_threads < (2 if intel else 3))
     limits = whole_images.limits_of(plane, 64, 64)
     assert whole_images.images_at_once(plane, 64, (16, 16), limits) == most // of_one > 1
