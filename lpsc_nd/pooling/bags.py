@@ -23,7 +23,7 @@ from lpsc_nd.pooling.mixing import Mixing
 from lpsc_nd.pooling.plan import Plan, plan
 from lpsc_nd.pooling.run_tables import slab_elements
 from lpsc_nd.pooling.scratch import scratch
-from lpsc_nd.pooling.shapes import Shapes
+from lpsc_nd.pooling.shapes import PassName, Shapes
 from lpsc_nd.pooling.site_rows import Place, adder, writer
 from lpsc_nd.pooling.table import compute_dtype, double, fill_table, spread_size
 from lpsc_nd.pooling.transposed import sum_bags, summed_tiles
@@ -43,15 +43,15 @@ Forward = Callable[[Tensor, Tensor, Tensor | None, Window], Tensor]
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
     """Pool and mix: (B, C, *in), (C', C / groups, bags) in the compute type -> (B, C', *out) in the type of ``x``."""
-    return forward_of(window, x.shape, weight.shape[0], groups)(x, weight, bias, window)
+    return forward_of(window, x.shape, weight.shape[0], groups, x.device)(x, weight, bias, window)
 
 
-def forward_of(window: Window, shape: Sequence[int], out_channels: int, groups: int) -> Forward:
+def forward_of(window: Window, shape: Sequence[int], out_channels: int, groups: int, device: torch.device) -> Forward:
     """Return the function that pools and mixes an input of ``shape``, (B, C, *in), in the cheapest way."""
     ones = (1,) * window.ndim
     if depthwise.suits(window, shape[1], out_channels, groups):
         return partial(depthwise.conv, steps=ones)
-    way = cheapest_way("forward", window, _shapes(shape, out_channels, groups))
+    way = _way("forward", window, _shapes(shape, out_channels, groups), device)
     if way != "tiles":
         return WAYS[way].conv
     if mixes_first(window, ones, tuple(shape[2:]), shape[1], out_channels, groups):
@@ -79,7 +79,7 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, groups: int, input_si
     if depthwise.suits(window, gy.shape[1], swapped.shape[0], groups):
         return depthwise.conv(gy, swapped, None, adjoint, window.stride)
     shape = (gy.shape[0], swapped.shape[0], *input_size)
-    way = cheapest_way("input_grad", window, _shapes(shape, gy.shape[1], groups))
+    way = _way("input_grad", window, _shapes(shape, gy.shape[1], groups), gy.device)
     if way != "tiles":
         return WAYS[way].input_grad(gy, weight, window, tuple(input_size))
     if mixes_first(adjoint, window.stride, tuple(gy.shape[2:]), gy.shape[1], swapped.shape[0], groups):
@@ -101,7 +101,7 @@ def weight_grad(x: Tensor, gy: Tensor, window: Window, groups: int) -> Tensor:
     dtype = compute_dtype(x.dtype)
     if window.num_bags == 0:
         return x.new_zeros((gy.shape[1], x.shape[1] // groups, 0), dtype=dtype)
-    way = cheapest_way("weight_grad", window, _shapes(x.shape, gy.shape[1], groups))
+    way = _way("weight_grad", window, _shapes(x.shape, gy.shape[1], groups), x.device)
     if way != "tiles":
         return WAYS[way].weight_grad(x, gy, window)
     mixing = Mixing(gy.shape[1], x.shape[1], window.num_bags, groups)
@@ -126,7 +126,7 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
         return input_grad(gy, weight, window, groups, list(x.shape[2:])), weight_grad(x, gy, window, groups)
     if window.num_bags == 0:
         return torch.zeros_like(x), torch.zeros_like(weight)
-    way = cheapest_way("weight_grad", window.adjoint(x.shape[2:]), _shapes(gy.shape, x.shape[1], groups))
+    way = _way("weight_grad", window.adjoint(x.shape[2:]), _shapes(gy.shape, x.shape[1], groups), gy.device)
     if way in ("side by side", "whole images"):
         return WAYS[way].both_grads(x, gy, weight, window)
     gx, adjoint = empty_sites(gy, x.shape[1], tuple(x.shape[2:])), window.adjoint(x.shape[2:])
@@ -175,7 +175,7 @@ def plan_of(x: Tensor, window: Window, steps: tuple[int, ...]) -> Plan:
     """Return the plan of :func:`pooled_tiles`."""
     size = spread_size(x.shape[2:], steps)
     padded, sites = window.padded_size(size), window.output_size(size)
-    return plan(window, x.shape[0], padded, sites, x.shape[1], str(x.device), slab_elements(window))
+    return plan(window, x.shape[0], padded, sites, x.shape[1], str(x.device), slab_elements(window, x.device))
 
 
 def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...], planned: Plan) -> Iterator[tuple[Place, Tensor]]:
@@ -200,6 +200,11 @@ def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...], planned: Pla
             for step in slab_steps:
                 near = tables[step.first_row :]
                 yield step.place, sum_bags(near, step.indices, step.offsets).view(-1, bags, channels)
+
+
+def _way(name: PassName, window: Window, shapes: Shapes, device: torch.device) -> Way:
+    """Return the way of a pass; all but tiles are laid out for the caches of a CPU, and have their indices there."""
+    return cheapest_way(name, window, shapes) if device.type == "cpu" else "tiles"
 
 
 def _shapes(shape: Sequence[int], out_channels: int, groups: int) -> Shapes:

@@ -23,8 +23,8 @@ Key = tuple[Callable[..., Any], str, bool, Reduction, torch.dtype, torch.device]
 """What gives the values, stencil token, whether the centre counts, reduction, type, device."""
 
 
-def _constant_result(function: F) -> F:
-    """Mark a function as ``torch.compiler.assume_constant_result`` does, without importing dynamo: a whole second."""
+def constant_result(function: F) -> F:
+    """Mark a function as ``torch.compiler.assumeconstant_result`` does, without importing dynamo: a whole second."""
     function._dynamo_marked_constant = True  # type: ignore[attr-defined]
     return function
 
@@ -41,13 +41,13 @@ def bag_taps(stencil: Stencil, center: bool, reduction: Reduction, like: Tensor)
     return taps.view(stencil.num_regions + center, stencil.num_cells)
 
 
-@_constant_result
+@constant_result
 def rows_read(token: str, center: bool) -> int:
     """Return the table rows that one site reads at the best, each doubling of the table counted as two."""
     return _rows_read(token, center)
 
 
-@_constant_result
+@constant_result
 def cells_read(token: str, center: bool) -> int:
     """Return how many cells a window's bags hold together."""
     return int(Stencil.from_token(token).bags(center=center)[0][-1])
@@ -69,13 +69,13 @@ def _make(key: Key) -> Tensor:
     return torch.tensor(values(token, center, reduction), dtype=dtype, device=device)
 
 
-@_constant_result
+@constant_result
 def _divisors(token: str, center: bool, reduction: Reduction) -> list[int]:
     divisors: list[int] = Stencil.from_token(token).divisors(reduction).tolist()
     return divisors
 
 
-@_constant_result
+@constant_result
 def _taps(token: str, center: bool, reduction: Reduction) -> list[list[float]]:
     stencil = Stencil.from_token(token)
     taps: list[list[float]] = stencil.taps(reduction).reshape(stencil.num_regions, stencil.num_cells).tolist()

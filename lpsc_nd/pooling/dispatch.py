@@ -33,7 +33,10 @@ twentieth between the two, the one that cannot be slower than the dense convolut
 
 @dataclass(frozen=True)
 class Problem:
-    """What an engine is asked to do: a window on an input of (batch, in_channels, *size)."""
+    """What an engine is asked to do: a window on an input of (batch, in_channels, *size).
+
+    ``pools`` says that nothing is mixed.
+    """
 
     window: Window
     batch: int
@@ -45,6 +48,7 @@ class Problem:
     device: str
     derivatives: Derivatives = "all"
     threads: int = field(default_factory=threads_now)
+    pools: bool = False
 
     @property
     def shapes(self) -> Shapes:
@@ -111,6 +115,8 @@ def check_engine(engine: Engine, window: Window, reduction: Reduction) -> None:
 def _choose_sum(problem: Problem) -> Choice:
     if problem.window.ndim not in CONVOLUTIONS:
         return Choice("bags", f"PyTorch has no {problem.window.ndim}-D convolution to expand to")
+    if problem.device != "cpu" and problem.pools:
+        return Choice("bags", f"a convolution on {problem.device} may round what is only to be added, and takes longer")
     if problem.device != "cpu":
         return Choice("expand", f"the bag engine is made for the CPU, the input is on {problem.device}")
     if depthwise.suits(problem.window, problem.in_channels, problem.out_channels, problem.groups):

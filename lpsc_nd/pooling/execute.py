@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import lru_cache, partial
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling import bags, depthwise, derivatives, expand, inputs, maximum, pool_derivatives, reference
+from lpsc_nd.pooling.autocast import cast, is_autocast, without_autocast
 from lpsc_nd.pooling.constants import region_divisors
 from lpsc_nd.pooling.dispatch import Engine, Problem, fitting_engine
 from lpsc_nd.pooling.folding import divide, fold
@@ -51,13 +51,13 @@ def conv(
     if last is not None and (repeated := last.repeat(x, (weight, center_weight, bias), settings)) is not None:
         return repeated
     inputs.check_rank(x, window.ndim)
-    autocast = torch.amp.is_autocast_available(x.device.type) and torch.is_autocast_enabled(x.device.type)
+    autocast = is_autocast(x)
     inputs.check_kind(x, autocast=autocast, weight=weight, center_weight=center_weight, bias=bias)
     batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
     inputs.check_channels(batched, weight, groups)
     batched, window = _pad(batched, window, padding_mode)
-    if autocast and x.dtype != torch.float64:
-        batched = batched.to(torch.get_autocast_dtype(x.device.type))
+    if autocast:
+        batched = cast(batched)
     decide = _decided if torch.compiler.is_compiling() else _decided_before
     sizes, kind = (batched.shape, weight.shape[0], groups), (reduction, x.device.type, derivatives_of(x))
     shorter, name = decide(window, *sizes, *kind, engine)
@@ -65,7 +65,7 @@ def conv(
         weight, reduction = divide(weight, window.stencil, reduction, compute_dtype(batched.dtype)), "sum"
         window = shorter
     run = CONV_ENGINES[reduction == "max"][name]
-    with torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
+    with without_autocast(x, autocast=autocast):
         y = run(batched, weight, center_weight, bias, window, groups, reduction)
     if last is not None and batched is x:
         last.remember(x, (weight, center_weight, bias), window, groups, reduction, name, settings)
@@ -80,7 +80,7 @@ def pool(x: Tensor, window: Window, padding_mode: PaddingMode, reduction: Reduct
     batched, window = _pad(batched, window, padding_mode)
     batch, channels, *size = batched.shape
     filters = channels * window.num_bags
-    problem = Problem(window, batch, channels, filters, tuple(size), channels, reduction, x.device.type)
+    problem = Problem(window, batch, channels, filters, tuple(size), channels, reduction, x.device.type, pools=True)
     run = POOL_ENGINES[reduction == "max"][fitting_engine(problem, engine)]
     sums = run(batched.to(compute_dtype(x.dtype)), window)
     divisors = region_divisors(window.stencil, reduction, sums)

@@ -11,6 +11,7 @@ from functools import partial
 
 from torch import Tensor
 
+from lpsc_nd.pooling.gpu_sizes import times_larger
 from lpsc_nd.pooling.layout import by_site, empty_sites
 from lpsc_nd.pooling.product import product
 from lpsc_nd.pooling.table import places, spread_size
@@ -50,7 +51,7 @@ def _fill(
     if target.shape != table.shape:
         table.zero_()
     source = x[(slice(first_image, first_image + table.shape[0]), slice(None), *cells)]
-    rows = max(1, BLOCK_ELEMENTS // max(1, math.prod(target.shape[2:])))
+    rows = max(1, times_larger(x.device) * BLOCK_ELEMENTS // max(1, math.prod(target.shape[2:])))
     for image, place in zip(source, target, strict=True):
         for block, goal in zip(image.split(rows, dim=1), place.split(rows), strict=True):
             goal.copy_(product(by_cell(block).to(matrix.dtype), matrix).view(goal.shape))

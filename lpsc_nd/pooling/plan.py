@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lpsc_nd.geometry._types import IntArray
 from lpsc_nd.pooling.constants import cells_read
+from lpsc_nd.pooling.gpu_sizes import times_larger
 from lpsc_nd.pooling.processor import is_intel
 from lpsc_nd.pooling.run_tables import SLAB_ELEMENTS, best_tables
 from lpsc_nd.pooling.runs import runs
@@ -96,7 +97,8 @@ def plan(
         return Plan(0, ())
     tables = best_tables(window, padded, sites, channels, elements)
     parts, read = slabs(window, batch, padded, sites, tables.cells), partial(_bag_rows, window, tables.doublings)
-    target = _tile_sites(window.num_bags * channels)
+    times = times_larger(device)
+    target = _within(times * TILE_ELEMENTS // (window.num_bags * channels), times)
     return Plan(tables.doublings, _steps(parts, (batch, *sites), target, 1, read, device))
 
 
@@ -110,9 +112,10 @@ def transposed_plan(
     """
     if 0 in (batch, channels, window.num_bags, *sites):
         return Plan(0, ())
-    cells = max(fewest_cells(window), MIXED_ELEMENTS // (channels * window.num_bags))
+    times = times_larger(device)
+    cells = max(fewest_cells(window), times * MIXED_ELEMENTS // (channels * window.num_bags))
     parts = slabs(window, batch, padded, sites, cells)
-    target = _within(TILE_ENTRIES // max(1, cells_read(window.stencil.token, window.center)))
+    target = _within(times * TILE_ENTRIES // max(1, cells_read(window.stencil.token, window.center)), times)
     return Plan(0, _steps(parts, (batch, *sites), target, window.num_bags, partial(_cell_rows, window), device))
 
 
@@ -181,13 +184,9 @@ def _cell_rows(window: Window, grid: Grid) -> BagRows:
     return window_rows(window, cells, grid.padded) * window.num_bags + bag, indptr[[0, -1]]
 
 
-def _tile_sites(elements_per_site: int) -> int:
-    return _within(TILE_ELEMENTS // elements_per_site)
-
-
-def _within(sites: int) -> int:
+def _within(sites: int, times: int) -> int:
     fewest, most = TILE_SITES
-    return min(most, max(fewest, sites))
+    return min(times * most, max(fewest, sites))
 
 
 def _box(slab: Slab, tile: Tile) -> tuple[slice, ...]:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.pooling.folding import exchanged
+from lpsc_nd.pooling.gpu_sizes import times_larger
 from lpsc_nd.pooling.mixing import Mixing
 from lpsc_nd.pooling.point_plan import Bags, Links, plan
 from lpsc_nd.pooling.product import product
@@ -66,7 +67,7 @@ def _mixed(table: Tensor, weight: Tensor, bias: Tensor | None, bags: Bags, group
     y = table.new_empty((bags.num_rows, weight.shape[0]))
     if bags.num_bags == 0:
         return y.zero_() if bias is None else y.copy_(bias.expand_as(y))
-    channels = MIXED_ELEMENTS // max(1, len(table) * bags.num_bags)
+    channels = times_larger(table.device) * MIXED_ELEMENTS // max(1, len(table) * bags.num_bags)
     if groups == 1 and FAR_FEWER * len(table) < bags.num_rows and channels >= LEAST_CHANNELS:
         return _mix_then_sum(y, table, weight, bias, bags, channels)
     mixing = Mixing(weight.shape[0], table.shape[1], bags.num_bags, groups)
@@ -99,7 +100,7 @@ def _pooled_blocks(table: Tensor, bags: Bags) -> Iterator[tuple[Place, Tensor]]:
     if 0 in (bags.num_rows, bags.num_bags):
         return
     table = table.to(compute_dtype(table.dtype)).contiguous()
-    step = max(1, BLOCK_ELEMENTS // (bags.num_bags * max(1, table.shape[1])))
+    step = max(1, times_larger(table.device) * BLOCK_ELEMENTS // (bags.num_bags * max(1, table.shape[1])))
     starts = list(range(0, bags.num_rows, step))
     stops = [*starts[1:], bags.num_rows]
     borders = bags.offsets[torch.tensor([*starts, bags.num_rows]) * bags.num_bags].tolist()

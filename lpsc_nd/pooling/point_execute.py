@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from functools import partial
 from typing import Literal, get_args
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling import inputs, point_derivatives, point_inputs, point_reference
+from lpsc_nd.pooling.autocast import cast, is_autocast, without_autocast
 from lpsc_nd.pooling.point_plan import Links
 from lpsc_nd.pooling.table import compute_dtype
 
@@ -40,12 +40,12 @@ def conv(
         links: the neighbourhood.
         region_sizes: what each region's sum is divided by, or None if ``links`` says it all.
     """
-    autocast = torch.amp.is_autocast_available(x.device.type) and torch.is_autocast_enabled(x.device.type)
+    autocast = is_autocast(x)
     inputs.check_kind(x, autocast=autocast, weight=weight, center_weight=center_weight, bias=bias)
     point_inputs.check_channels(x, weight, groups)
-    if autocast and x.dtype != torch.float64:
-        x = x.to(torch.get_autocast_dtype(x.device.type))
-    with torch.autocast(x.device.type, enabled=False) if autocast else nullcontext():
+    if autocast:
+        x = cast(x)
+    with without_autocast(x, autocast=autocast):
         folded = _fold(weight, center_weight, region_sizes, compute_dtype(x.dtype))
         own_bias = None if bias is None else bias.to(folded.dtype)
         if _choose(engine, reduction) == "bags":

@@ -142,7 +142,7 @@ def _find_sums(
     kept = find_folded(weight, window, reduction, x.dtype)
     if kept is None:
         return None
-    run, folded = bags.forward_of(window, x.shape, len(weight), groups), kept.made
+    run, folded = bags.forward_of(window, x.shape, len(weight), groups, x.device), kept.made
     return kept, lambda x, bias: run(x, folded, bias, window)
 
 

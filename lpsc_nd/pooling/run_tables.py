@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
+
+from lpsc_nd.pooling.gpu_sizes import times_larger
 from lpsc_nd.pooling.processor import is_intel
 from lpsc_nd.pooling.runs import MOST_DOUBLINGS, runs
 from lpsc_nd.pooling.slabs import cuts, fewest_cells
@@ -48,8 +51,10 @@ class Tables:
     cells: int
 
 
-def slab_elements(window: Window) -> int:
-    """Return how many elements a slab's tables have on as many threads as there are."""
+def slab_elements(window: Window, device: torch.device) -> int:
+    """Return how many elements a slab's tables have, on as many threads as there are or on a GPU."""
+    if device.type != "cpu":
+        return times_larger(device) * SLAB_ELEMENTS
     if window.ndim > 2 and is_intel():
         return LARGER * SLAB_ELEMENTS
     return larger(SLAB_ELEMENTS, LARGER) if window.ndim > 1 else SLAB_ELEMENTS

@@ -81,8 +81,8 @@ def assert_constant_input(layer: LPSConvNd, value: float, *, atol: float = 1e-9)
         AssertionError: the layer's mean or centre is not normalised.
     """
     size = [extent + 2 * step for extent, step in zip(layer.window.extent, layer.stride, strict=True)]
-    x = torch.full((1, layer.in_channels, *size), value, dtype=layer.weight.dtype)
-    counts = torch.tensor(layer.stencil.counts)
+    x = torch.full((1, layer.in_channels, *size), value, dtype=layer.weight.dtype, device=layer.weight.device)
+    counts = torch.tensor(layer.stencil.counts, device=x.device)
     gains = (counts > 0).to(x) if layer.reduction != "sum" else counts.to(x)
     total = (layer.weight * gains).sum(dim=(1, 2))
     if layer.center_weight is not None:
@@ -102,7 +102,7 @@ def assert_delta_shows_taps(layer: LPSConvNd, *, atol: float = 1e-12) -> None:
     size = [2 * e - 1 for e in extent]
     kernel = dense_kernel(layer.mask, layer.weight, layer.center_weight, layer.reduction)
     for channel in range(layer.in_channels // layer.groups):
-        x = torch.zeros(1, layer.in_channels, *size, dtype=layer.weight.dtype)
+        x = layer.weight.new_zeros((1, layer.in_channels, *size))
         lit: tuple[slice | int, ...] = (
             slice(channel, None, layer.in_channels // layer.groups),
             *(e - 1 for e in extent),
@@ -137,7 +137,7 @@ def _dense_forward(layer: LPSConvNd, x: Tensor) -> Tensor:
 
 def _varied_like(y: Tensor) -> Tensor:
     """Return cotangents that neither repeat nor cancel: a constant error in a gradient must not vanish in their sum."""
-    return (torch.cos(torch.arange(y.numel(), dtype=y.dtype)) + 0.5).view_as(y)
+    return (torch.cos(torch.arange(y.numel(), dtype=y.dtype, device=y.device)) + 0.5).view_as(y)
 
 
 def _flat(padding: Padding) -> list[int]:

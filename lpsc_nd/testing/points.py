@@ -53,7 +53,7 @@ class PointCase:
         """Return the output and the gradients of all leaves for a fixed cotangent."""
         leaves = [leaf.requires_grad_() for leaf in self.leaves]
         y = self.run(engine)
-        cotangent = torch.cos(torch.arange(y.numel(), dtype=torch.float64)).view_as(y).to(y.dtype)
+        cotangent = torch.cos(torch.arange(y.numel(), dtype=torch.float64)).view_as(y).to(y)
         return [y, *torch.autograd.grad(y, leaves, cotangent)]
 
 

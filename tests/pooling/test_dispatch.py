@@ -90,6 +90,12 @@ def test_other_devices_take_the_dense_expansion():
     assert "cuda" in choice.reason
 
 
+def test_pooling_on_other_devices_adds_what_it_is_given():
+    choice = choose(problem(device="cuda", pools=True))
+    assert choice.engine == "bags"
+    assert "round" in choice.reason
+
+
 def test_cheapest_engine_is_taken_and_both_costs_are_told():
     choice = choose(problem())
     assert choice.engine == min(choice.costs, key=choice.costs.get)

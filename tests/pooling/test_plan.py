@@ -13,7 +13,8 @@ from lpsc_nd import LogPolarPartition, LPSConv2d, LPSConv3d, LPSConvNd, Stencil
 from lpsc_nd.pooling import plan as plan_module
 from lpsc_nd.pooling import scratch as scratch_module
 from lpsc_nd.pooling import slabs as slabs_module
-from lpsc_nd.pooling.plan import plan
+from lpsc_nd.pooling.plan import plan, transposed_plan
+from lpsc_nd.pooling.run_tables import slab_elements
 from lpsc_nd.pooling.runs import runs
 from lpsc_nd.pooling.scratch import KEPT_BYTES, scratch
 from lpsc_nd.pooling.slabs import cuts, slabs
@@ -152,6 +153,22 @@ def test_equal_calls_share_one_plan():
     assert plan(LPSConv2d(4, 4, 9, padding=4).window, 2, (16, 16), (8, 8), 4, "cpu") is first
 
 
+def test_tiles_and_tables_are_larger_on_other_devices():
+    window = LPSConv2d(4, 4, 9, padding=4).window
+    sizes = (window, 64, (40, 40), (32, 32), 64)
+    tables = {device: slab_elements(window, torch.device(device)) for device in ("cpu", "meta")}
+    plans = {device: plan(*sizes, device, elements) for device, elements in tables.items()}
+    transposed = {device: transposed_plan(*sizes, device) for device in tables}
+    for found in (plans, transposed):
+        assert len(found["meta"].slabs) < len(found["cpu"].slabs) / 4
+        assert tiles_of(found["meta"]) < tiles_of(found["cpu"]) / 4
+        assert found["meta"].slabs[0][1][0].indices.is_meta
+
+
+def tiles_of(planned):
+    return sum(len(steps) for _, steps in planned.slabs)
+
+
 def test_scratch_is_lent_to_one_at_a_time_and_kept():
     device = torch.device("cpu")
     with scratch((4, 5), torch.float32, device) as first, scratch((4, 5), torch.float32, device) as second:
@@ -165,10 +182,18 @@ def test_scratch_is_lent_to_one_at_a_time_and_kept():
         assert small.untyped_storage().nbytes() <= KEPT_BYTES
 
 
+def test_scratch_of_other_devices_is_pytorch_s_to_keep():
+    scratch_module._kept.buffer = None
+    with scratch((2, 3), torch.float32, torch.device("meta")) as lent:
+        assert lent.is_meta
+        assert lent.shape == (2, 3)
+    assert scratch_module._kept.buffer is None
+
+
 def test_scratch_of_inference_serves_training():
     layer = LPSConv2d(4, 4, 9, padding=4, engine="bags")
     x = torch.randn(1, 4, 12, 12)
-    scratch_module._kept.buffers.clear()
+    scratch_module._kept.buffer = None
     with torch.inference_mode():
         expected = layer(x)
     y = layer(x)

@@ -103,10 +103,13 @@ def test_more_is_done_at_once_on_several_threads_of_a_processor_where_it_was_mea
     more = (intel or avx2) and number_of_threads > 1
     assert threads.larger(100, 4) == (400 if more else 100)
     monkeypatch.setattr(run_tables, "is_intel", lambda: intel)
+    cpu = torch.device("cpu")
     volume, plane, line = (LPSConvNd(ndim, 2, 2, 5, padding=2, num_levels=1).window for ndim in (3, 2, 1))
-    assert run_tables.slab_elements(volume) == run_tables.SLAB_ELEMENTS * (run_tables.LARGER if intel or more else 1)
-    assert run_tables.slab_elements(plane) == run_tables.SLAB_ELEMENTS * (run_tables.LARGER if more else 1)
-    assert run_tables.slab_elements(line) == run_tables.SLAB_ELEMENTS
+    assert run_tables.slab_elements(volume, cpu) == run_tables.SLAB_ELEMENTS * (
+        run_tables.LARGER if intel or more else 1
+    )
+    assert run_tables.slab_elements(plane, cpu) == run_tables.SLAB_ELEMENTS * (run_tables.LARGER if more else 1)
+    assert run_tables.slab_elements(line, cpu) == run_tables.SLAB_ELEMENTS
     of_one = whole_images.pooled_elements(plane, 64, (16, 16))
     most = whole_images.POOLED_ELEMENTS * (whole_images.POOLED_SHARED if more else 1)
     limits = whole_images.limits_of(plane, 64, 64)
