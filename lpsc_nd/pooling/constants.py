@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -53,6 +55,12 @@ def cells_read(token: str, center: bool) -> int:
     return int(Stencil.from_token(token).bags(center=center)[0][-1])
 
 
+@constant_result
+def bag_cells(token: str, center: bool) -> list[list[list[int]]]:
+    """Return the coordinates in the window of each bag's cells, row-major."""
+    return _bag_cells(token, center)
+
+
 def _constant(key: Key, like: Tensor) -> Tensor:
     kept = not torch.compiler.is_compiling() and type(like) in (Tensor, nn.Parameter)
     return _kept(key) if kept else _make(key)
@@ -82,6 +90,14 @@ def _taps(token: str, center: bool, reduction: Reduction) -> list[list[float]]:
     if center:
         taps.append([float(cell == stencil.center_cell) for cell in range(stencil.num_cells)])
     return taps
+
+
+@lru_cache(maxsize=64)
+def _bag_cells(token: str, center: bool) -> list[list[list[int]]]:
+    stencil = Stencil.from_token(token)
+    indptr, cells = stencil.bags(center=center)
+    coordinates: list[list[int]] = np.transpose(np.unravel_index(cells, stencil.kernel_size)).tolist()
+    return [coordinates[start:stop] for start, stop in pairwise(indptr)]
 
 
 @lru_cache(maxsize=256)

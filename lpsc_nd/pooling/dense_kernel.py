@@ -14,7 +14,8 @@ from lpsc_nd.pooling.window import Window
 def dense_kernel(weight: Tensor, window: Window, reduction: Reduction = "sum") -> Tensor:
     """Write every bag's weight on its cells: (C', C / groups, bags) -> (C', C / groups, *kernel_size)."""
     taps = bag_taps(window.stencil, window.center, reduction, weight)  # (bags, cells)
-    return (weight @ taps).unflatten(-1, window.stencil.kernel_size)
+    kernel = torch.mm(weight.flatten(0, 1), taps)
+    return kernel.view(*weight.shape[:2], *window.stencil.kernel_size)
 
 
 def layer_kernel(weight: Tensor, center_weight: Tensor | None, window: Window, reduction: Reduction) -> Tensor:

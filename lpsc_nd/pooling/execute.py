@@ -13,8 +13,9 @@ from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling import bags, depthwise, derivatives, expand, inputs, maximum, pool_derivatives, reference
 from lpsc_nd.pooling.autocast import cast, is_autocast, without_autocast
 from lpsc_nd.pooling.constants import region_divisors
+from lpsc_nd.pooling.decided import ConvEngine, Decided
 from lpsc_nd.pooling.dispatch import Engine, Problem, fitting_engine
-from lpsc_nd.pooling.folding import divide, fold
+from lpsc_nd.pooling.folding import fold
 from lpsc_nd.pooling.kept import folded_of, kernel_of
 from lpsc_nd.pooling.layout import memory_format
 from lpsc_nd.pooling.padding import PaddingMode, pad
@@ -25,7 +26,6 @@ from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.trim import trimmed
 from lpsc_nd.pooling.window import Window
 
-ConvEngine = Callable[[Tensor, Tensor, Tensor | None, Tensor | None, Window, int, Reduction], Tensor]
 SumEngine = Callable[[Tensor, Tensor, Tensor | None, Window, int], Tensor]
 PoolEngine = Callable[[Tensor, Window], Tensor]
 
@@ -46,9 +46,12 @@ def conv(
 
     ``last`` is what the caller remembers of the call before.
     """
-    settings = (window, groups, padding_mode, reduction, engine)
+    settings, parameters = (window, groups, padding_mode, reduction, engine), (weight, center_weight, bias)
     last = None if torch.compiler.is_compiling() else last
-    if last is not None and (repeated := last.repeat(x, (weight, center_weight, bias), settings)) is not None:
+    if last is not None and torch.is_grad_enabled():
+        if (before := last.decision.find(x, parameters, settings)) is not None:
+            return before(x, *parameters)
+    elif last is not None and (repeated := last.repeat(x, parameters, settings)) is not None:
         return repeated
     inputs.check_rank(x, window.ndim)
     autocast = is_autocast(x)
@@ -61,14 +64,15 @@ def conv(
     decide = _decided if torch.compiler.is_compiling() else _decided_before
     sizes, kind = (batched.shape, weight.shape[0], groups), (reduction, x.device.type, derivatives_of(x))
     shorter, name = decide(window, *sizes, *kind, engine)
-    if shorter is not None:  # the counts of all cells are divided by before they are forgotten
-        weight, reduction = divide(weight, window.stencil, reduction, compute_dtype(batched.dtype)), "sum"
-        window = shorter
-    run = CONV_ENGINES[reduction == "max"][name]
+    whole = None if shorter is None else window
+    decided = Decided(CONV_ENGINES[reduction == "max"][name], shorter or window, groups, reduction, whole)
     with without_autocast(x, autocast=autocast):
-        y = run(batched, weight, center_weight, bias, window, groups, reduction)
+        y = decided(batched, *parameters)
     if last is not None and batched is x:
-        last.remember(x, (weight, center_weight, bias), window, groups, reduction, name, settings)
+        if torch.is_grad_enabled():
+            last.decision.keep(x, parameters, settings, decided)
+        else:
+            last.remember(x, parameters, settings, name, decided)
     return y if x.ndim == window.ndim + 2 else y.squeeze(0)
 
 

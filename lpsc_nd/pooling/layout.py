@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lpsc_nd.pooling.plain import is_eager
 from lpsc_nd.pooling.processor import is_intel
 from lpsc_nd.pooling.threads import transposes_in_blocks
 
@@ -22,8 +23,11 @@ PAGE = 2048
 
 
 def memory_format(x: Tensor) -> torch.memory_format:
-    """Return the format that a batched input's output is to have: channels last if it is, and not also contiguous."""
-    layout = CHANNELS_LAST.get(x.ndim)
+    """Return the format that a batched input's output is to have: channels last if it is, and not also contiguous.
+
+    Within ``torch.func`` it is the default, as ``vmap`` knows of no other.
+    """
+    layout = CHANNELS_LAST.get(x.ndim) if torch.compiler.is_compiling() or is_eager() else None
     if layout is not None and x.is_contiguous(memory_format=layout) and not x.is_contiguous():
         return layout
     return torch.contiguous_format

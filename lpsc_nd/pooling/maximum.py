@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lpsc_nd.geometry._types import IntArray
+from lpsc_nd.pooling.constants import bag_cells
 from lpsc_nd.pooling.reference import mix
 from lpsc_nd.pooling.window import Window
 
@@ -21,15 +20,14 @@ def pool(x: Tensor, window: Window) -> Tensor:
     """
     padded = F.pad(x, [count for pair in reversed(window.padding) for count in pair])
     flat = padded.flatten(2)
-    indptr, cells = window.stencil.bags(center=window.center)
     sites = window.output_size(x.shape[2:])
     position = torch.arange(flat.shape[-1], device=x.device).view(padded.shape[2:])
     pooled = []
-    for start, stop in pairwise(indptr):
-        if start == stop:
+    for cells in bag_cells(window.stencil.token, window.center):
+        if not cells:
             pooled.append(x.new_zeros((*x.shape[:2], *sites)))
         else:
-            best = _argmax(padded.detach(), position, window, cells[start:stop])
+            best = _argmax(padded.detach(), position, window, cells)
             pooled.append(flat.gather(2, best.flatten(2)).unflatten(2, sites))
     return torch.stack(pooled, dim=2)
 
@@ -39,7 +37,7 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups:
     return mix(pool(x, window), weight, bias, groups)
 
 
-def _argmax(padded: Tensor, position: Tensor, window: Window, cells: IntArray) -> Tensor:
+def _argmax(padded: Tensor, position: Tensor, window: Window, cells: list[list[int]]) -> Tensor:
     """Return the flat position of the largest of some cells at every site: (B, C, *out); NaN counts as largest."""
     where = [_sites(window, cell, padded.shape[2:]) for cell in cells]
     best = padded[where[0]].clone()
@@ -52,10 +50,9 @@ def _argmax(padded: Tensor, position: Tensor, window: Window, cells: IntArray) -
     return index
 
 
-def _sites(window: Window, cell: np.int64, padded_size: tuple[int, ...]) -> tuple[slice, ...]:
+def _sites(window: Window, cell: Sequence[int], padded_size: tuple[int, ...]) -> tuple[slice, ...]:
     """Return the index of (B, C, *padded) that picks where ``cell`` of the window lies at each output site."""
-    coordinates = np.unravel_index(cell, window.stencil.kernel_size)
-    starts = [int(c) * d for c, d in zip(coordinates, window.dilation, strict=True)]
+    starts = [c * d for c, d in zip(cell, window.dilation, strict=True)]
     sizes = zip(starts, padded_size, window.extent, window.stride, strict=True)
     every = slice(None)
     return (every, every, *(slice(start, start + n - e + 1, step) for start, n, e, step in sizes))

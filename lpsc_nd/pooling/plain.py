@@ -15,12 +15,16 @@ def is_plain(*tensors: Tensor) -> bool:
     """
     return (
         not torch.is_grad_enabled()
-        and not torch.compiler.is_compiling()
-        and not torch._C._are_functorch_transforms_active()
+        and is_eager()
         and not is_in_torch_dispatch_mode()
         and forward_ad._current_level < 0
         and all(map(_is_plain_tensor, tensors))
     )
+
+
+def is_eager() -> bool:
+    """Tell whether nobody traces or transforms a computation."""
+    return not torch.compiler.is_compiling() and not torch._C._are_functorch_transforms_active()
 
 
 def _is_plain_tensor(tensor: Tensor) -> bool:

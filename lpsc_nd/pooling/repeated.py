@@ -9,13 +9,14 @@ as long as the weights are, byte by byte, those that the dense kernel or the fol
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling import bags, depthwise
+from lpsc_nd.pooling.decided import Decided, LastDecision, Parameters, Settings
 from lpsc_nd.pooling.expand import CONVOLUTIONS, symmetric
 from lpsc_nd.pooling.kept import Kept, find_folded, find_kernel
 from lpsc_nd.pooling.layout import memory_format
@@ -24,12 +25,6 @@ from lpsc_nd.pooling.window import Window
 
 Run = Callable[[Tensor, Tensor | None], Tensor]
 """From input and bias to output, with everything else decided."""
-
-Settings = tuple[Any, ...]
-"""All that a call depends on beside its tensors."""
-
-Parameters = tuple[Tensor, Tensor | None, Tensor | None]
-"""Weight, centre weight and bias."""
 
 
 class Call(NamedTuple):
@@ -57,12 +52,17 @@ class Call(NamedTuple):
 
 
 class LastCall:
-    """What a layer remembers of its last call; copies and pickles of the layer begin without."""
+    """What a layer remembers of its last calls; copies and pickles of the layer begin without.
 
-    __slots__ = ("_call",)
+    Args:
+        decision: what was decided for the last one with a graph.
+    """
+
+    __slots__ = ("_call", "decision")
 
     def __init__(self) -> None:
         self._call: Call | None = None
+        self.decision = LastDecision()
 
     def repeat(self, x: Tensor, parameters: Parameters, settings: Settings) -> Tensor | None:
         """Return the output if this call is the last one again, on an input of other values, else None."""
@@ -83,37 +83,29 @@ class LastCall:
             return None
         return call.run(x, bias)
 
-    def remember(
-        self,
-        x: Tensor,
-        parameters: Parameters,
-        window: Window,
-        groups: int,
-        reduction: Reduction,
-        engine: str,
-        settings: Settings,
-    ) -> None:
-        """Remember a call that has been made, if it is to be repeated so.
+    def remember(self, x: Tensor, parameters: Parameters, settings: Settings, engine: str, decided: Decided) -> None:
+        """Remember a call without a graph that has been made, if it is to be repeated so.
 
         Args:
             x: the batched input as the engine had it.
-            parameters: the weight that the engine had, centre weight and bias.
-            window: the window that was run.
-            groups: groups of channels.
-            reduction: the one that was left to the engine.
-            engine: the engine that ran.
+            parameters: weight, centre weight and bias.
             settings: what the layer says.
+            engine: name of the engine that ran.
+            decided: what it was asked to do.
         """
         if not is_plain(x, *(parameter for parameter in parameters if parameter is not None)):
             return  # and remember the one before, which may come again, as evaluation does between steps of training
         self._call = None
-        find = _find_convolution if _is_one_convolution(x, window, len(parameters[0]), groups, engine) else _find_sums
-        found = find(x, parameters[0], window, groups, reduction, engine)
+        if decided.divides:  # its weights are not those that something is kept of
+            return
+        of_engine, reduction = (decided.window, decided.groups, engine), decided.left_reduction
+        find = _find_convolution if _is_one_convolution(x, len(parameters[0]), *of_engine) else _find_sums
+        found = find(x, parameters[0], reduction, *of_engine)
         if found is not None:
             of_x = (x.shape, x.stride(), x.dtype)
             self._call = Call(settings, parameters, *of_x, torch.get_num_threads(), *found)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> LastCall:
+    def __deepcopy__(self, memo: dict[int, object]) -> LastCall:
         return LastCall()
 
     def __reduce__(self) -> tuple[type[LastCall], tuple[()]]:
@@ -121,7 +113,7 @@ class LastCall:
 
 
 def _find_convolution(
-    x: Tensor, weight: Tensor, window: Window, groups: int, reduction: Reduction, engine: str
+    x: Tensor, weight: Tensor, reduction: Reduction, window: Window, groups: int, engine: str
 ) -> tuple[Kept, Run] | None:
     """Return the dense convolution that was made, if its kernel is kept."""
     kept = find_kernel(weight, window, reduction, x.dtype)
@@ -134,7 +126,7 @@ def _find_convolution(
 
 
 def _find_sums(
-    x: Tensor, weight: Tensor, window: Window, groups: int, reduction: Reduction, engine: str
+    x: Tensor, weight: Tensor, reduction: Reduction, window: Window, groups: int, engine: str
 ) -> tuple[Kept, Run] | None:
     """Return the call of the bag engine that was made, if the folded weights are kept."""
     if engine != "bags" or depthwise.suits(window, x.shape[1], len(weight), groups):
@@ -146,7 +138,7 @@ def _find_sums(
     return kept, lambda x, bias: run(x, folded, bias, window)
 
 
-def _is_one_convolution(x: Tensor, window: Window, out_channels: int, groups: int, engine: str) -> bool:
+def _is_one_convolution(x: Tensor, out_channels: int, window: Window, groups: int, engine: str) -> bool:
     """Tell whether an engine hands its input to PyTorch's convolution as it is."""
     if any(before != after or before < 0 for before, after in window.padding):
         return False

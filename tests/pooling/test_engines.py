@@ -1,5 +1,7 @@
 """The engines against the reference: gradients of all orders, layouts, precision, blocking, memory."""
 
+import functools
+
 import pytest
 import torch
 from hypothesis import given
@@ -173,6 +175,11 @@ COMPILED = {
     "strided depthwise": lambda engine: LPSConv2d(8, 8, 9, 2, 4, groups=8, bias=False, engine=engine),
     "circular": lambda engine: LPSConv1d(8, 8, 33, padding="same", padding_mode="circular", engine=engine),
 }
+TRACED = {
+    "maxima": LPSConv2d(8, 4, 9, 2, 4, reduction="max"),
+    "pooled means": LogPolarPool2d(9, padding=4),
+    "pooled maxima": LogPolarPool2d(9, padding=4, reduction="max"),
+}
 
 
 def check_compiled(layer, backend, dynamic):
@@ -180,7 +187,7 @@ def check_compiled(layer, backend, dynamic):
     torch.compiler.reset()
     compiled = torch.compile(layer, fullgraph=True, dynamic=dynamic, backend=backend)
     for size in (40, 44):
-        x = torch.randn(2, 8, *(size,) * layer.ndim, requires_grad=True)
+        x = torch.randn(2, 8, *(size,) * layer.stencil.ndim, requires_grad=True)
         y, expected = compiled(x), layer(x)
         torch.testing.assert_close(y, expected, rtol=1e-4, atol=1e-4)
         leaves, cotangent = [x, *layer.parameters()], torch.randn_like(y)
@@ -194,6 +201,12 @@ def check_compiled(layer, backend, dynamic):
 @pytest.mark.parametrize("name", COMPILED)
 def test_a_compiled_graph_is_whole_and_gives_the_same(name, engine, dynamic):
     check_compiled(COMPILED[name](engine), "aot_eager", dynamic)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("name", TRACED)
+def test_maxima_and_pooling_are_whole_graphs_too(name, dynamic):
+    check_compiled(TRACED[name], "aot_eager", dynamic)
 
 
 @pytest.mark.slow
@@ -212,6 +225,13 @@ def test_an_exported_program_holds_the_dense_convolution():
     targets = {str(node.target) for node in program.graph.nodes}
     assert any("conv2d" in target for target in targets)
     assert not any("lpsc" in target for target in targets)
+    torch.testing.assert_close(program.module()(x), layer(x))
+
+
+def test_an_exported_program_takes_maxima():
+    layer = LPSConv2d(4, 4, 5, padding=2, num_levels=1, reduction="max")
+    x = torch.randn(2, 4, 8, 8)
+    program = torch.export.export(layer, (x,))
     torch.testing.assert_close(program.module()(x), layer(x))
 
 
@@ -244,12 +264,29 @@ def test_forward_mode_and_vmap_of_pooling():
     torch.testing.assert_close(back, torch.func.grad(lambda images: pool(images).square().sum())(x))
 
 
-def test_vmap_over_weights_is_an_ensemble():
-    layers = [LPSConv2d(2, 3, 5, num_levels=1, engine="bags", dtype=torch.float64) for _ in range(3)]
+EVERY_ENGINE = [("mean", "reference"), ("mean", "expand"), ("mean", "bags"), ("max", "reference"), ("max", "maximum")]
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize(("reduction", "engine"), EVERY_ENGINE)
+def test_vmap_over_weights_is_an_ensemble(reduction, engine, layout):
+    options = {"reduction": reduction, "engine": engine, "dtype": torch.float64}
+    layers = [LPSConv2d(2, 3, 5, num_levels=1, **options) for _ in range(3)]
     parameters, _ = torch.func.stack_module_state(layers)
-    x = torch.randn(2, 2, 7, 7, dtype=torch.float64)
-    run = torch.func.vmap(lambda values: torch.func.functional_call(layers[0], values, (x,)))
-    torch.testing.assert_close(run(parameters), torch.stack([layer(x) for layer in layers]))
+    x = torch.randn(2, 2, 7, 7, dtype=torch.float64).contiguous(memory_format=layout)
+    call = functools.partial(torch.func.functional_call, layers[0])
+    together = torch.func.vmap(lambda values: call(values, (x,)))(parameters)
+    torch.testing.assert_close(together, torch.stack([layer(x) for layer in layers]))
+    back = torch.func.vmap(torch.func.grad(lambda values: call(values, (x,)).square().sum()))(parameters)
+    alone = [torch.autograd.grad(layer(x).square().sum(), layer.weight)[0] for layer in layers]
+    torch.testing.assert_close(back["weight"], torch.stack(alone))
+
+
+@pytest.mark.parametrize(("reduction", "engine"), EVERY_ENGINE)
+def test_vmap_over_inputs_calls_one_by_one(reduction, engine):
+    layer = LPSConv2d(2, 3, 5, num_levels=1, reduction=reduction, engine=engine, dtype=torch.float64)
+    x = torch.randn(3, 2, 7, 7, 2, dtype=torch.float64).movedim(-1, -3)  # batches that lie channels last
+    torch.testing.assert_close(torch.func.vmap(layer)(x), torch.stack([layer(part) for part in x]))
 
 
 @pytest.mark.parametrize("engine", ["reference", "expand", "bags"])

@@ -1,0 +1,114 @@
+"""What a layer decided for its last call with a graph, which serves for the next on an input of the same kind.
+
+Checking input and parameters, trimming the window and choosing an engine take 0.04 ms of a training step, in cold
+caches 0.1 ms and more. None of it depends on values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from lpsc_nd.geometry import Reduction
+from lpsc_nd.pooling.autocast import is_autocast
+from lpsc_nd.pooling.folding import divide
+from lpsc_nd.pooling.shapes import Derivatives, derivatives_of
+from lpsc_nd.pooling.table import compute_dtype
+from lpsc_nd.pooling.window import Window
+
+ConvEngine = Callable[[Tensor, Tensor, Tensor | None, Tensor | None, Window, int, Reduction], Tensor]
+"""From input, weight, centre weight, bias, window, groups and reduction to output."""
+
+Parameters = tuple[Tensor, Tensor | None, Tensor | None]
+"""Weight, centre weight and bias."""
+
+Settings = tuple[Any, ...]
+"""All that a call depends on beside its tensors."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """An engine, and what it is asked to do.
+
+    Args:
+        engine: the engine.
+        window: what is run.
+        groups: groups of channels.
+        reduction: that of the layer.
+        whole: the window whose counts a mean divides by, where the one that is run was trimmed; else None.
+    """
+
+    engine: ConvEngine
+    window: Window
+    groups: int
+    reduction: Reduction
+    whole: Window | None = None
+
+    @property
+    def left_reduction(self) -> Reduction:
+        """The reduction that is left to the engine: the counts of all cells are divided by before some are left out."""
+        return self.reduction if self.whole is None else "sum"
+
+    @property
+    def divides(self) -> bool:
+        """Whether the weights are divided before the engine has them."""
+        return self.whole is not None and self.reduction == "mean"
+
+    def __call__(self, x: Tensor, weight: Tensor, center_weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        """Run the engine: (B, C, *in) -> (B, C', *out)."""
+        if self.whole is not None:
+            weight = divide(weight, self.whole.stencil, self.reduction, compute_dtype(x.dtype))
+        return self.engine(x, weight, center_weight, bias, self.window, self.groups, self.left_reduction)
+
+
+class Kind(NamedTuple):
+    """All of a call that decisions depend on; ``parameters`` are compared as objects, apart.
+
+    Args:
+        settings: what the layer says.
+        shape: that of the input.
+        dtype: type of input and parameters.
+        device: where they are.
+        derivatives: for what there will be gradients.
+        threads: how many PyTorch has.
+    """
+
+    settings: Settings
+    shape: torch.Size
+    dtype: torch.dtype
+    device: torch.device
+    derivatives: Derivatives
+    threads: int
+
+    @classmethod
+    def of(cls, x: Tensor, settings: Settings) -> Kind:
+        """Return the kind of a call on ``x``."""
+        return cls(settings, x.shape, x.dtype, x.device, derivatives_of(x), torch.get_num_threads())
+
+
+class LastDecision:
+    """What a layer decided for its last call with a graph."""
+
+    __slots__ = ("_decided", "_kind", "_parameters")
+
+    def __init__(self) -> None:
+        self._kind: Kind | None = None
+
+    def find(self, x: Tensor, parameters: Parameters, settings: Settings) -> Decided | None:
+        """Return what was decided if this call is of the same kind and with the same parameters, else None."""
+        kind = self._kind
+        if kind is None or kind != Kind.of(x, settings) or is_autocast(x):
+            return None
+        for now, before in zip(parameters, self._parameters, strict=True):
+            if now is not before or (now is not None and (now.dtype != kind.dtype or now.device != kind.device)):
+                return None
+        return self._decided
+
+    def keep(self, x: Tensor, parameters: Parameters, settings: Settings, decided: Decided) -> None:
+        """Keep what was decided for a call outside of autocast, unless parameters are computed and hold a graph."""
+        if all(parameter is None or type(parameter) is nn.Parameter for parameter in parameters):
+            self._kind, self._parameters, self._decided = Kind.of(x, settings), parameters, decided

@@ -1,0 +1,125 @@
+"""What was decided for a training call serves only calls of the same kind, and gives what deciding anew gives."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import weakref
+
+import pytest
+import torch
+from hypothesis import given
+from torch import nn
+from torch.nn.utils import parametrize
+from torch.testing import assert_close
+
+from lpsc_nd import LPSConv2d
+from lpsc_nd.pooling import execute
+from lpsc_nd.testing import layer_cases
+
+
+def found(layer, x) -> bool:
+    """Tell whether a call would be answered by what the layer decided before."""
+    settings = (layer.window, layer.groups, layer.padding_mode, layer.reduction, layer.engine)
+    parameters = (layer.weight, layer.center_weight, layer.bias)
+    return layer._last_call.decision.find(x, parameters, settings) is not None
+
+
+def step(layer, x) -> list[torch.Tensor]:
+    """Return the output and the gradients of a training step."""
+    x = x.detach().requires_grad_()
+    y = layer(x)
+    cotangent = torch.cos(torch.arange(y.numel(), dtype=torch.float64)).view_as(y).to(y)
+    return [y, *torch.autograd.grad(y, [x, *layer.parameters()], cotangent, materialize_grads=True)]
+
+
+@given(case=layer_cases(reductions=("mean", "sum", "max")))
+def test_the_second_step_is_the_first_one(case):
+    layer, x = case.layer(), case.input()
+    assert_close(step(layer, x), step(layer, x), rtol=0, atol=0)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.mul_(2)
+    fresh = copy.deepcopy(layer)
+    assert_close(step(layer, x), step(fresh, x), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("size", [3, 20])  # on the small one the window is trimmed to what it meets
+@pytest.mark.parametrize("reduction", ["mean", "max"])
+def test_deciding_is_left_out(monkeypatch, size, reduction):
+    layer, x = LPSConv2d(3, 4, 9, padding=4, reduction=reduction), torch.randn(2, 3, size, size)
+    assert not found(layer, x)
+    expected = step(layer, x)
+    monkeypatch.setattr(execute, "_decided_before", None)  # cannot be called any more
+    assert found(layer, x.requires_grad_())
+    assert_close(step(layer, x), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda layer, x: layer.double() and x,
+        lambda layer, x: layer.requires_grad_(False) and x.detach(),
+        lambda layer, x: setattr(layer, "weight", nn.Parameter(layer.weight.detach())) or x,
+        lambda layer, x: setattr(layer, "reduction", "sum") or x,
+        lambda layer, x: setattr(layer, "engine", "reference") or x,
+        lambda layer, x: x[:1],
+        lambda layer, x: x[0],
+        lambda layer, x: x.double(),
+        lambda layer, x: x.detach(),
+        lambda layer, x: x.to("meta"),
+    ],
+)
+def test_a_call_of_another_kind_is_decided_anew(change):
+    layer, x = LPSConv2d(3, 4, 5, padding=2, num_levels=1), torch.randn(2, 3, 9, 9, requires_grad=True)
+    layer(x)
+    assert found(layer, x)
+    assert not found(layer, change(layer, x))
+
+
+def test_another_number_of_threads_is_another_kind(on_threads):
+    layer, x = LPSConv2d(3, 4, 5, padding=2, num_levels=1), torch.randn(2, 3, 9, 9)
+    layer(x)
+    with on_threads(torch.get_num_threads() + 1):
+        assert not found(layer, x)
+
+
+def test_autocast_is_another_kind():
+    layer, x = LPSConv2d(3, 4, 5, padding=2, num_levels=1), torch.randn(2, 3, 9, 9)
+    assert layer(x).dtype == torch.float32
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(x).dtype == torch.bfloat16
+    assert layer(x).dtype == torch.float32
+
+
+def test_wrong_input_is_refused_after_a_good_one():
+    layer, x = LPSConv2d(3, 4, 5, padding=2, num_levels=1), torch.randn(2, 3, 9, 9)
+    layer(x)
+    for wrong, words in ((x[:, :2], "channels"), (x.double(), "same"), (x.flatten(), "Expected")):
+        with pytest.raises(RuntimeError, match=words):
+            layer(wrong)
+
+
+def test_no_graph_of_computed_weights_is_kept():
+    computed = []
+
+    class Twice(nn.Module):
+        def forward(self, weight):
+            twice = 2 * weight
+            computed.append(weakref.ref(twice))
+            return twice
+
+    layer, x = LPSConv2d(3, 4, 5, padding=2, num_levels=1), torch.randn(2, 3, 9, 9)
+    parametrize.register_parametrization(layer, "weight", Twice())
+    layer(x).sum().backward()
+    gc.collect()
+    assert len(computed) > 0
+    assert all(weight() is None for weight in computed)
+    assert not found(layer, x)
+
+
+def test_copies_begin_without_a_decision():
+    layer, x = LPSConv2d(3, 4, 5, padding=2, num_levels=1), torch.randn(2, 3, 9, 9)
+    layer(x)
+    assert found(layer, x)
+    assert not found(copy.deepcopy(layer), x)
