@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from rich.console import Console
+from torch import Tensor, nn
 
 from benchmarks.__main__ import RESULTS, print_rows
 from benchmarks.cases import CASES, TARGETS, Case
@@ -75,7 +76,7 @@ def measure(case: Case, device: str, seconds: float, notify: Notify = lambda sta
     torch.manual_seed(0)
     samples: dict[str, dict[Pass, Samples]] = {}
     for name, dtype in PRECISIONS.items():
-        everyone = [finishing(contender, device, dtype) for contender in contenders(case, device)]
+        everyone = contenders(case, device, dtype)
         samples[name] = {}
         for part in DERIVATIVES:
             notify(f"{name}, {part}")
@@ -83,22 +84,39 @@ def measure(case: Case, device: str, seconds: float, notify: Notify = lambda sta
     return GpuMeasurement(case, samples)
 
 
-def contenders(case: Case, device: str) -> list[Contender]:
-    """Build the layer, its engines forced by name, and the convolutions beside it, on a device."""
+class UnderAutocast(nn.Module):
+    """A module whose forward pass runs under autocast to ``dtype``, if there is one."""
+
+    def __init__(self, module: nn.Module, device: str, dtype: torch.dtype | None) -> None:
+        super().__init__()
+        self.module, self.device, self.dtype = module, device, dtype
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the module's output."""
+        with torch.autocast(self.device, self.dtype, enabled=self.dtype is not None):
+            y: Tensor = self.module(x)
+        return y
+
+
+def contenders(case: Case, device: str, dtype: torch.dtype | None) -> list[Contender]:
+    """Build the layer, its engines forced by name, and the convolutions beside it, on a device and under autocast."""
     with torch.device(device):
         layer, x = case.layer(), torch.randn(case.input_shape)
         modules = {"ours": layer, "dense": layer.to_conv(), "small": small_conv(case), "dilated": dilated_conv(case)}
         modules |= {f"engine {name}": case.layer(name) for name in engines_of(case)}
-        return [conv_contender(name, module, x, layout) for name, module in modules.items() for layout in layouts(case)]
+        return [
+            finishing(conv_contender(name, UnderAutocast(module, device, dtype), x, layout), device)
+            for name, module in modules.items()
+            for layout in layouts(case)
+        ]
 
 
-def finishing(contender: Contender, device: str, dtype: torch.dtype | None) -> Contender:
-    """Return the same contender under autocast to ``dtype``, which waits for the device to finish."""
+def finishing(contender: Contender, device: str) -> Contender:
+    """Return the same contender, which waits for the device to finish."""
 
     def finish(call: Callable[[], object]) -> Callable[[], object]:
         def run() -> object:
-            with torch.autocast(device, dtype, enabled=dtype is not None):
-                result = call()
+            result = call()
             synchronize(device)
             return result
 

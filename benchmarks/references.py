@@ -114,12 +114,14 @@ def engines_of(case: Case) -> list[Engine]:
     return found
 
 
-def conv_contender(operator: str, module: nn.Module, x: Tensor, layout: Layout) -> Contender:
-    """Wrap a convolution with an input of its own."""
+def conv_contender(
+    operator: str, module: nn.Module, x: Tensor, layout: Layout, *, input_gradient: bool = True
+) -> Contender:
+    """Wrap a convolution with an input of its own, whose gradient the backward pass has if it is asked for."""
     memory_format = torch.contiguous_format if layout == "default" else FORMATS[x.ndim - 2]
     own = copy.deepcopy(module).to(memory_format=memory_format)  # type: ignore[call-overload]
-    x = x.to(memory_format=memory_format, copy=True).requires_grad_()
-    inputs = [x, *own.parameters()]
+    x = x.to(memory_format=memory_format, copy=True).requires_grad_(input_gradient)
+    inputs = [x, *own.parameters()] if input_gradient else list(own.parameters())
     gy: list[Tensor] = []
 
     def forward() -> Tensor:

@@ -14,7 +14,7 @@ from lpsc_nd.functional import check_groups, check_modes, make_window
 from lpsc_nd.geometry import Convention, Partition, Reduction, Stencil
 from lpsc_nd.geometry._types import IntArray
 from lpsc_nd.layers.dense_twin import Conv, dense_conv, dense_weight
-from lpsc_nd.layers.explanation import Explanation
+from lpsc_nd.layers.explanation import Explanation, explain
 from lpsc_nd.layers.initial import draw_parameters, white_gain
 from lpsc_nd.layers.options import (
     LogPolarOptions,
@@ -25,10 +25,10 @@ from lpsc_nd.layers.options import (
 )
 from lpsc_nd.layers.whole_state import WholeStateModule
 from lpsc_nd.pooling import execute
-from lpsc_nd.pooling.dispatch import Engine, Problem, check_engine, choose
+from lpsc_nd.pooling.dispatch import Engine, check_engine
 from lpsc_nd.pooling.padding import PaddingMode
 from lpsc_nd.pooling.repeated import LastCall
-from lpsc_nd.pooling.shapes import DERIVATIVES, Derivatives
+from lpsc_nd.pooling.shapes import Derivatives
 
 
 class LPSConvNd(WholeStateModule):
@@ -124,17 +124,17 @@ class LPSConvNd(WholeStateModule):
         self.in_channels = _checks.integer("in_channels", in_channels, minimum=1)
         self.out_channels = _checks.integer("out_channels", out_channels, minimum=1)
         self.groups = check_groups(groups, in_channels=self.in_channels, out_channels=self.out_channels)
-        self.kernel_size = choose_window(self.ndim, kernel_size, radius, spacing)
+        size = choose_window(self.ndim, kernel_size, radius, spacing)
         check_modes(padding_mode, reduction, engine)
         self.causal = check_causal(causal, padding_mode)
         options = LogPolarOptions(
             num_levels, num_directions, growth, eccentricity, angle, convention, radius, self.causal
         )
-        self.partition = choose_partition(options, partition, self.kernel_size, spacing)
-        self.stencil = Stencil.build(self.partition, self.kernel_size, spacing=spacing)
+        self.partition = choose_partition(options, partition, size, spacing)
+        self.stencil = Stencil.build(self.partition, size, spacing=spacing)
         self.window = make_window(self.stencil, stride, padding, dilation, center=center)
         check_engine(engine, self.window, reduction)
-        self.padding = padding if isinstance(padding, str) else tuple(before for before, _ in self.window.padding)
+        self._padding = padding if isinstance(padding, str) else tuple(before for before, _ in self.window.padding)
         self.spacing = spacing
         self.padding_mode: PaddingMode = padding_mode
         self.reduction: Reduction = reduction
@@ -160,6 +160,16 @@ class LPSConvNd(WholeStateModule):
         """Draw all parameters anew, uniformly within 1 / sqrt(fan); the class says what the fan is."""
         gain = white_gain(self.stencil, self.reduction, center=self.center_weight is not None)
         draw_parameters(self.parameters(recurse=False), self.in_channels // self.groups, gain)
+
+    @property
+    def kernel_size(self) -> tuple[int, ...]:
+        """Cells of the window, per axis."""
+        return self.stencil.kernel_size
+
+    @property
+    def padding(self) -> str | tuple[int, ...]:
+        """The word that was given, or the cells that are added before and after, per axis."""
+        return self._padding
 
     @property
     def stride(self) -> tuple[int, ...]:
@@ -220,20 +230,8 @@ class LPSConvNd(WholeStateModule):
         Raises:
             ValueError: a shape of another rank, with other channels, or smaller than the window; unknown derivatives.
         """
-        _checks.choice("derivatives", derivatives, DERIVATIVES)
-        shape = tuple(_checks.integer("input_shape", extent, minimum=0) for extent in input_shape)
-        batched = shape if len(shape) == self.ndim + 2 else (1, *shape)
-        if len(batched) != self.ndim + 2 or batched[1] != self.in_channels:
-            raise ValueError(f"input_shape must be ([B,] {self.in_channels}, {self.ndim} sizes), got {shape}")
-        sites = self.window.output_size(batched[2:])
-        if min(sites) < 1:
-            raise ValueError(f"input_shape {shape} is smaller than the window, which spans {self.window.extent}")
-        problem = Problem(
-            self.window, batched[0], batched[1], self.out_channels, batched[2:], self.groups, self.reduction,
-            self.weight.device.type, derivatives,
-        )  # fmt: skip
-        output = (*shape[: len(shape) - self.ndim - 1], self.out_channels, *sites)
-        return Explanation(choose(problem, self.engine), output, self.stencil, problem.shapes.passes)
+        of_layer = (self.window, self.in_channels, self.out_channels, self.groups, self.reduction)
+        return explain(*of_layer, self.engine, self.weight.device.type, input_shape, derivatives)
 
     def extra_repr(self) -> str:
         """Write the arguments that differ from nn.ConvNd's defaults, and the partition."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lpsc_nd.geometry import Stencil
-from lpsc_nd.pooling.dispatch import Choice
-from lpsc_nd.pooling.shapes import PASSES, PassName
+from lpsc_nd import _checks
+from lpsc_nd.geometry import Reduction, Stencil
+from lpsc_nd.pooling.dispatch import Choice, Engine, Problem, choose
+from lpsc_nd.pooling.shapes import DERIVATIVES, PASSES, Derivatives, PassName
+from lpsc_nd.pooling.window import Window
 
 WORDS = ("forward", "forward and gradient of the parameters", "forward and backward")
 """One, two or three passes, in words."""
@@ -56,3 +59,29 @@ class Explanation:
         if self.stencil.empty_regions:
             lines.append(f"empty regions: {', '.join(map(str, self.stencil.empty_regions))}")
         return "\n".join(lines)
+
+
+def explain(
+    window: Window,
+    in_channels: int,
+    out_channels: int,
+    groups: int,
+    reduction: Reduction,
+    engine: Engine,
+    device: str,
+    input_shape: Sequence[int],
+    derivatives: Derivatives,
+) -> Explanation:
+    """Say which engine would run a layer on an input of this shape; see :meth:`LPSConvNd.explain`."""
+    _checks.choice("derivatives", derivatives, DERIVATIVES)
+    ndim, shape = window.ndim, tuple(_checks.integer("input_shape", extent, minimum=0) for extent in input_shape)
+    batched = shape if len(shape) == ndim + 2 else (1, *shape)
+    if len(batched) != ndim + 2 or batched[1] != in_channels:
+        raise ValueError(f"input_shape must be ([B,] {in_channels}, {ndim} sizes), got {shape}")
+    sites = window.output_size(batched[2:])
+    if min(sites) < 1:
+        raise ValueError(f"input_shape {shape} is smaller than the window, which spans {window.extent}")
+    sizes = (batched[0], in_channels, out_channels, batched[2:], groups)
+    problem = Problem(window, *sizes, reduction, device, derivatives)
+    output = (*shape[: len(shape) - ndim - 1], out_channels, *sites)
+    return Explanation(choose(problem, engine), output, window.stencil, problem.shapes.passes)

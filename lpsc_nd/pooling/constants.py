@@ -17,16 +17,20 @@ from torch import Tensor, nn
 
 from lpsc_nd.geometry import Reduction
 from lpsc_nd.geometry.stencil import Stencil
+from lpsc_nd.pooling.plain import is_traced, is_transformed, is_watched
 from lpsc_nd.pooling.runs import MOST_DOUBLINGS, runs
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+Cell = tuple[int, ...]
+"""Coordinates in a window, per axis."""
 
 Key = tuple[Callable[..., Any], str, bool, Reduction, torch.dtype, torch.device]
 """What gives the values, stencil token, whether the centre counts, reduction, type, device."""
 
 
 def constant_result(function: F) -> F:
-    """Mark a function as ``torch.compiler.assumeconstant_result`` does, without importing dynamo: a whole second."""
+    """Mark a function as ``torch.compiler.assume_constant_result`` does, without importing dynamo: a whole second."""
     function._dynamo_marked_constant = True  # type: ignore[attr-defined]
     return function
 
@@ -56,14 +60,14 @@ def cells_read(token: str, center: bool) -> int:
 
 
 @constant_result
-def bag_cells(token: str, center: bool) -> list[list[list[int]]]:
+def bag_cells(token: str, center: bool) -> tuple[tuple[Cell, ...], ...]:
     """Return the coordinates in the window of each bag's cells, row-major."""
     return _bag_cells(token, center)
 
 
 def _constant(key: Key, like: Tensor) -> Tensor:
-    kept = not torch.compiler.is_compiling() and type(like) in (Tensor, nn.Parameter)
-    return _kept(key) if kept else _make(key)
+    own = is_traced() or is_transformed() or is_watched() or type(like) not in (Tensor, nn.Parameter)
+    return _make(key) if own else _kept(key)  # one made within a transform or a mode belongs to that
 
 
 @lru_cache(maxsize=64)
@@ -93,11 +97,11 @@ def _taps(token: str, center: bool, reduction: Reduction) -> list[list[float]]:
 
 
 @lru_cache(maxsize=64)
-def _bag_cells(token: str, center: bool) -> list[list[list[int]]]:
+def _bag_cells(token: str, center: bool) -> tuple[tuple[Cell, ...], ...]:
     stencil = Stencil.from_token(token)
     indptr, cells = stencil.bags(center=center)
-    coordinates: list[list[int]] = np.transpose(np.unravel_index(cells, stencil.kernel_size)).tolist()
-    return [coordinates[start:stop] for start, stop in pairwise(indptr)]
+    coordinates = [tuple(cell) for cell in np.transpose(np.unravel_index(cells, stencil.kernel_size)).tolist()]
+    return tuple(tuple(coordinates[start:stop]) for start, stop in pairwise(indptr))
 
 
 @lru_cache(maxsize=256)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling.autocast import is_autocast
@@ -35,6 +35,7 @@ class Decided:
     """An engine, and what it is asked to do.
 
     Args:
+        name: what the engine is called.
         engine: the engine.
         window: what is run.
         groups: groups of channels.
@@ -42,6 +43,7 @@ class Decided:
         whole: the window whose counts a mean divides by, where the one that is run was trimmed; else None.
     """
 
+    name: str
     engine: ConvEngine
     window: Window
     groups: int
@@ -53,11 +55,6 @@ class Decided:
         """The reduction that is left to the engine: the counts of all cells are divided by before some are left out."""
         return self.reduction if self.whole is None else "sum"
 
-    @property
-    def divides(self) -> bool:
-        """Whether the weights are divided before the engine has them."""
-        return self.whole is not None and self.reduction == "mean"
-
     def __call__(self, x: Tensor, weight: Tensor, center_weight: Tensor | None, bias: Tensor | None) -> Tensor:
         """Run the engine: (B, C, *in) -> (B, C', *out)."""
         if self.whole is not None:
@@ -66,49 +63,57 @@ class Decided:
 
 
 class Kind(NamedTuple):
-    """All of a call that decisions depend on; ``parameters`` are compared as objects, apart.
+    """All of a call that decisions depend on, but for type and device of the parameters, which are those of the input.
 
     Args:
         settings: what the layer says.
         shape: that of the input.
-        dtype: type of input and parameters.
-        device: where they are.
+        weight_shape: that of the weight.
+        has: whether there are a centre weight and a bias.
+        dtype: type of the input.
+        device: where it is.
         derivatives: for what there will be gradients.
         threads: how many PyTorch has.
     """
 
     settings: Settings
     shape: torch.Size
+    weight_shape: torch.Size
+    has: tuple[bool, bool]
     dtype: torch.dtype
     device: torch.device
     derivatives: Derivatives
     threads: int
 
     @classmethod
-    def of(cls, x: Tensor, settings: Settings) -> Kind:
-        """Return the kind of a call on ``x``."""
-        return cls(settings, x.shape, x.dtype, x.device, derivatives_of(x), torch.get_num_threads())
+    def of(cls, x: Tensor, parameters: Parameters, settings: Settings) -> Kind:
+        """Return the kind of a call."""
+        weight, center_weight, bias = parameters
+        has, shapes = (center_weight is not None, bias is not None), (x.shape, weight.shape)
+        return cls(settings, *shapes, has, x.dtype, x.device, derivatives_of(x), torch.get_num_threads())
 
 
 class LastDecision:
-    """What a layer decided for its last call with a graph."""
+    """What a layer decided for its last call with a graph; several threads may call the layer."""
 
-    __slots__ = ("_decided", "_kind", "_parameters")
+    __slots__ = ("_last",)
 
     def __init__(self) -> None:
-        self._kind: Kind | None = None
+        self._last: tuple[Kind, Decided] | None = None
 
     def find(self, x: Tensor, parameters: Parameters, settings: Settings) -> Decided | None:
-        """Return what was decided if this call is of the same kind and with the same parameters, else None."""
-        kind = self._kind
-        if kind is None or kind != Kind.of(x, settings) or is_autocast(x):
+        """Return what was decided if this call is of the same kind, else None."""
+        last = self._last  # read once, as another thread may exchange it
+        if last is None or not isinstance(x, Tensor):
             return None
-        for now, before in zip(parameters, self._parameters, strict=True):
-            if now is not before or (now is not None and (now.dtype != kind.dtype or now.device != kind.device)):
+        kind, decided = last
+        if kind != Kind.of(x, parameters, settings) or is_autocast(x):
+            return None
+        for parameter in parameters:
+            if parameter is not None and (parameter.dtype != kind.dtype or parameter.device != kind.device):
                 return None
-        return self._decided
+        return decided
 
     def keep(self, x: Tensor, parameters: Parameters, settings: Settings, decided: Decided) -> None:
-        """Keep what was decided for a call outside of autocast, unless parameters are computed and hold a graph."""
-        if all(parameter is None or type(parameter) is nn.Parameter for parameter in parameters):
-            self._kind, self._parameters, self._decided = Kind.of(x, settings), parameters, decided
+        """Keep what was decided for a call outside of autocast."""
+        self._last = Kind.of(x, parameters, settings), decided

@@ -60,7 +60,7 @@ def convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window) -> 
         return _dense(plane, kernel, bias, window)
     y = x.new_empty((x.shape[0], kernel.shape[0], *window.output_size(x.shape[2:])))
     y = y.contiguous(memory_format=memory_format(x))
-    for image, target in zip(plane.split(1), y.split(1), strict=True):  # the copies of one image at a time
+    for image, target in zip(plane.unsqueeze(1), y.unsqueeze(1), strict=True):  # the copies of one image at a time
         target.copy_(_dense(image.to(kernel.dtype).contiguous(memory_format=layout), kernel, bias, window))
     return y
 
@@ -87,7 +87,7 @@ def _spread_conv(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window,
     y = x.new_empty((x.shape[0], kernel.shape[0], *window.output_size(size)))
     y = y.contiguous(memory_format=memory_format(x))
     unpadded = replace(window, padding=((0, 0),) * window.ndim)
-    for image, target in zip(x.split(1), y.split(1), strict=True):
+    for image, target in zip(x.unsqueeze(1), y.unsqueeze(1), strict=True):
         fill_table(table, image, starts, steps)
         target.copy_(_dense(_as_plane(table.movedim(-1, 1)), kernel, bias, unpadded))
     return y

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.autograd import Function
 
 from lpsc_nd.pooling.operator import Operator
+from lpsc_nd.pooling.plain import is_transformed
 
 Gradients = tuple[Tensor | None, ...]
 """One for each argument, None where it has none or nobody asks."""
@@ -24,9 +25,13 @@ def call(operator: Operator, function: type[Function], *arguments: Any) -> Any:
     """Call an operator, or its function where eager code differentiates."""
     if torch.compiler.is_compiling() or operator.has_nothing_to_do(*arguments):
         return operator(*arguments)
-    if not torch._C._are_functorch_transforms_active():
-        function = in_one_step(function)
-    return function.apply(*arguments)
+    if not is_transformed():
+        return in_one_step(function).apply(*arguments)
+    return function.apply(*(Numbers(argument) if isinstance(argument, list) else argument for argument in arguments))
+
+
+class Numbers(tuple[Any, ...]):
+    """Numbers that are one argument to ``torch.func``, whose rules for vmap and forward mode disagree about lists."""
 
 
 @lru_cache(maxsize=64)

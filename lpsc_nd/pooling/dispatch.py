@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal, get_args
 
-import torch
-
 from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling import depthwise
 from lpsc_nd.pooling.costs import bags_seconds, expand_seconds
 from lpsc_nd.pooling.expand import CONVOLUTIONS
 from lpsc_nd.pooling.inputs import check_fits
+from lpsc_nd.pooling.plain import is_exported, is_traced
 from lpsc_nd.pooling.shapes import Derivatives, Shapes
 from lpsc_nd.pooling.threads import threads_now
 from lpsc_nd.pooling.trim import trimmed
@@ -33,9 +32,16 @@ twentieth between the two, the one that cannot be slower than the dense convolut
 
 @dataclass(frozen=True)
 class Problem:
-    """What an engine is asked to do: a window on an input of (batch, in_channels, *size).
+    """What an engine is asked to do.
 
-    ``pools`` says that nothing is mixed.
+    Args:
+        window: how the stencil slides over the input.
+        batch, in_channels, out_channels, size, groups: of the input (batch, in_channels, *size) and the output.
+        reduction: over a region.
+        device: where the input is.
+        derivatives: for what there will be gradients.
+        threads: how many PyTorch has.
+        pools: whether nothing is mixed.
     """
 
     window: Window
@@ -78,7 +84,7 @@ def choose(problem: Problem, engine: Engine = "auto") -> Choice:
         return Choice(engine, "asked for by name")
     if problem.reduction == "max":
         return Choice("maximum", "the only engine besides the reference that takes maxima")
-    if torch.compiler.is_exporting() and problem.window.ndim in CONVOLUTIONS:
+    if is_exported() and problem.window.ndim in CONVOLUTIONS:
         return Choice("expand", "an exported graph holds PyTorch's own convolution")
     return _choose_sum(problem)
 
@@ -90,7 +96,7 @@ def fitting_engine(problem: Problem, engine: Engine) -> str:
         RuntimeError: a window larger than the padded input.
         ValueError: an engine that cannot do this.
     """
-    return _fitting(problem, engine) if torch.compiler.is_compiling() else _fitting_before(problem, engine)
+    return _fitting(problem, engine) if is_traced() else _fitting_before(problem, engine)
 
 
 def _fitting(problem: Problem, engine: Engine) -> str:
@@ -116,16 +122,16 @@ def _choose_sum(problem: Problem) -> Choice:
     if problem.window.ndim not in CONVOLUTIONS:
         return Choice("bags", f"PyTorch has no {problem.window.ndim}-D convolution to expand to")
     if problem.device != "cpu" and problem.pools:
-        return Choice("bags", f"a convolution on {problem.device} may round what is only to be added, and takes longer")
+        return Choice("bags", f"a convolution may round what is only to be added, as in TF32, on {problem.device}")
     if problem.device != "cpu":
-        return Choice("expand", f"the bag engine is made for the CPU, the input is on {problem.device}")
+        return Choice("expand", f"the bag engine is tuned for the CPU, the input is on {problem.device}")
     if depthwise.suits(problem.window, problem.in_channels, problem.out_channels, problem.groups):
         return Choice("bags", "every channel is a group: dense in the faster layout, bag sums for the weight gradient")
     if problem.groups == problem.in_channels == problem.out_channels > 1:
         return Choice(
             "bags", "every channel is a group, and runs of cells are summed sooner than single cells weighted"
         )
-    window = problem.window if torch.compiler.is_compiling() else trimmed(problem.window, problem.size)
+    window = problem.window if is_traced() else trimmed(problem.window, problem.size)
     shapes = problem.shapes
     predicted = {"expand": expand_seconds(window, shapes), "bags": bags_seconds(window, shapes)}
     costs = {engine: seconds / problem.threads for engine, seconds in predicted.items()}

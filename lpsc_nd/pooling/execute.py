@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
 
-import torch
 from torch import Tensor
 
 from lpsc_nd.geometry import Reduction
@@ -19,7 +18,7 @@ from lpsc_nd.pooling.folding import fold
 from lpsc_nd.pooling.kept import folded_of, kernel_of
 from lpsc_nd.pooling.layout import memory_format
 from lpsc_nd.pooling.padding import PaddingMode, pad
-from lpsc_nd.pooling.plain import is_plain
+from lpsc_nd.pooling.plain import is_plain, is_traced, is_watched
 from lpsc_nd.pooling.repeated import LastCall
 from lpsc_nd.pooling.shapes import Derivatives, derivatives_of
 from lpsc_nd.pooling.table import compute_dtype
@@ -47,33 +46,25 @@ def conv(
     ``last`` is what the caller remembers of the call before.
     """
     settings, parameters = (window, groups, padding_mode, reduction, engine), (weight, center_weight, bias)
-    last = None if torch.compiler.is_compiling() else last
-    if last is not None and torch.is_grad_enabled():
-        if (before := last.decision.find(x, parameters, settings)) is not None:
-            return before(x, *parameters)
-    elif last is not None and (repeated := last.repeat(x, parameters, settings)) is not None:
-        return repeated
+    last = None if is_traced() or is_watched() else last
+    if last is not None and (answer := last.answer(x, parameters, settings)) is not None:
+        return answer
     inputs.check_rank(x, window.ndim)
+    if x.ndim == window.ndim + 1:
+        one = conv(x.unsqueeze(0), *parameters, window, groups, padding_mode, reduction, engine, last)
+        return one.squeeze(0)
     autocast = is_autocast(x)
     inputs.check_kind(x, autocast=autocast, weight=weight, center_weight=center_weight, bias=bias)
-    batched = x if x.ndim == window.ndim + 2 else x.unsqueeze(0)
-    inputs.check_channels(batched, weight, groups)
-    batched, window = _pad(batched, window, padding_mode)
-    if autocast:
-        batched = cast(batched)
-    decide = _decided if torch.compiler.is_compiling() else _decided_before
-    sizes, kind = (batched.shape, weight.shape[0], groups), (reduction, x.device.type, derivatives_of(x))
-    shorter, name = decide(window, *sizes, *kind, engine)
-    whole = None if shorter is None else window
-    decided = Decided(CONV_ENGINES[reduction == "max"][name], shorter or window, groups, reduction, whole)
+    inputs.check_channels(x, weight, groups)
+    padded, window = _pad(x, window, padding_mode)
+    decide = _decide if is_traced() else _decided_before
+    sizes, kind = (padded.shape, weight.shape[0], groups), (reduction, x.device.type, derivatives_of(x))
+    decided = decide(window, *sizes, *kind, engine)
     with without_autocast(x, autocast=autocast):
-        y = decided(batched, *parameters)
-    if last is not None and batched is x:
-        if torch.is_grad_enabled():
-            last.decision.keep(x, parameters, settings, decided)
-        else:
-            last.remember(x, parameters, settings, name, decided)
-    return y if x.ndim == window.ndim + 2 else y.squeeze(0)
+        y = decided(cast(padded) if autocast else padded, *parameters)
+    if last is not None and padded is x and not autocast:
+        last.learn(x, parameters, settings, decided)
+    return y
 
 
 def pool(x: Tensor, window: Window, padding_mode: PaddingMode, reduction: Reduction, engine: Engine) -> Tensor:
@@ -92,7 +83,7 @@ def pool(x: Tensor, window: Window, padding_mode: PaddingMode, reduction: Reduct
     return pooled if x.ndim == window.ndim + 2 else pooled.squeeze(0)
 
 
-def _decided(
+def _decide(
     window: Window,
     shape: tuple[int, ...],
     out_channels: int,
@@ -101,20 +92,21 @@ def _decided(
     device: str,
     derivatives: Derivatives,
     engine: Engine,
-) -> tuple[Window | None, str]:
-    """Return the window without the cells that never meet an input of ``shape``, if there are any, and the engine.
+) -> Decided:
+    """Choose an engine, and leave out the cells of the window that never meet an input of ``shape``.
 
     Padded zeros take part in a maximum, so that must keep all cells, and so must a traced graph, which serves inputs of
     other sizes; the reference keeps them to stay the definition.
     """
     met = window
-    if reduction != "max" and engine != "reference" and not torch.compiler.is_compiling():
+    if reduction != "max" and engine != "reference" and not is_traced():
         met = trimmed(window, shape[2:])
     problem = Problem(met, shape[0], shape[1], out_channels, tuple(shape[2:]), groups, reduction, device, derivatives)
-    return None if met == window else met, fitting_engine(problem, engine)
+    name, whole = fitting_engine(problem, engine), None if met == window or reduction != "mean" else window
+    return Decided(name, CONV_ENGINES[reduction == "max"][name], met, groups, reduction, whole)
 
 
-_decided_before = lru_cache(maxsize=256)(_decided)
+_decided_before = lru_cache(maxsize=256)(_decide)
 
 
 def _pad(x: Tensor, window: Window, mode: PaddingMode) -> tuple[Tensor, Window]:

@@ -12,7 +12,7 @@ from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling.dense_kernel import dense_kernel
 from lpsc_nd.pooling.kept import kernel_of
 from lpsc_nd.pooling.layout import memory_format
-from lpsc_nd.pooling.plain import is_eager
+from lpsc_nd.pooling.plain import is_traced
 from lpsc_nd.pooling.window import Window
 
 CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -29,7 +29,7 @@ def conv(
 ) -> Tensor:
     """Convolve densely: (B, C, *in), (C', C / groups, R) -> (B, C', *out), for one to three axes."""
     kernel = kernel_of(weight, center_weight, window, reduction, x.dtype)
-    if torch.is_grad_enabled() and is_eager():  # once, or each pass brings it to the memory format of the input again
+    if torch.is_grad_enabled() and not is_traced():  # once, or each pass brings it to the format of the input again
         kernel = kernel.contiguous(memory_format=memory_format(x))
     return dense(x, kernel, None if bias is None else bias.to(x.dtype), window, groups)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lpsc_nd.pooling.plain import is_eager
+from lpsc_nd.pooling.plain import is_transformed
 from lpsc_nd.pooling.processor import is_intel
 from lpsc_nd.pooling.threads import transposes_in_blocks
 
@@ -27,7 +27,7 @@ def memory_format(x: Tensor) -> torch.memory_format:
 
     Within ``torch.func`` it is the default, as ``vmap`` knows of no other.
     """
-    layout = CHANNELS_LAST.get(x.ndim) if torch.compiler.is_compiling() or is_eager() else None
+    layout = None if is_transformed() else CHANNELS_LAST.get(x.ndim)
     if layout is not None and x.is_contiguous(memory_format=layout) and not x.is_contiguous():
         return layout
     return torch.contiguous_format

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lpsc_nd.pooling.constants import bag_cells
+from lpsc_nd.pooling.constants import Cell, bag_cells
 from lpsc_nd.pooling.reference import mix
 from lpsc_nd.pooling.window import Window
 
@@ -37,7 +37,7 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups:
     return mix(pool(x, window), weight, bias, groups)
 
 
-def _argmax(padded: Tensor, position: Tensor, window: Window, cells: list[list[int]]) -> Tensor:
+def _argmax(padded: Tensor, position: Tensor, window: Window, cells: Sequence[Cell]) -> Tensor:
     """Return the flat position of the largest of some cells at every site: (B, C, *out); NaN counts as largest."""
     where = [_sites(window, cell, padded.shape[2:]) for cell in cells]
     best = padded[where[0]].clone()
@@ -50,7 +50,7 @@ def _argmax(padded: Tensor, position: Tensor, window: Window, cells: list[list[i
     return index
 
 
-def _sites(window: Window, cell: Sequence[int], padded_size: tuple[int, ...]) -> tuple[slice, ...]:
+def _sites(window: Window, cell: Cell, padded_size: tuple[int, ...]) -> tuple[slice, ...]:
     """Return the index of (B, C, *padded) that picks where ``cell`` of the window lies at each output site."""
     starts = [c * d for c, d in zip(cell, window.dilation, strict=True)]
     sizes = zip(starts, padded_size, window.extent, window.stride, strict=True)

@@ -15,16 +15,32 @@ def is_plain(*tensors: Tensor) -> bool:
     """
     return (
         not torch.is_grad_enabled()
-        and is_eager()
-        and not is_in_torch_dispatch_mode()
+        and not is_traced()
+        and not is_transformed()
+        and not is_watched()
         and forward_ad._current_level < 0
         and all(map(_is_plain_tensor, tensors))
     )
 
 
-def is_eager() -> bool:
-    """Tell whether nobody traces or transforms a computation."""
-    return not torch.compiler.is_compiling() and not torch._C._are_functorch_transforms_active()
+def is_traced() -> bool:
+    """Tell whether a graph is recorded, by dynamo or by ``torch.jit.trace``, that will serve other values and sizes."""
+    return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+
+
+def is_exported() -> bool:
+    """Tell whether that graph is to be all PyTorch's own, by ``torch.export`` or ``torch.jit.trace``."""
+    return torch.compiler.is_exporting() if torch.compiler.is_compiling() else is_traced()
+
+
+def is_watched() -> bool:
+    """Tell whether a dispatch mode sees every operator, as of fake tensors or of a counter."""
+    return is_in_torch_dispatch_mode()
+
+
+def is_transformed() -> bool:
+    """Tell whether ``torch.func`` batches or differentiates."""
+    return torch._C._are_functorch_transforms_active()
 
 
 def _is_plain_tensor(tensor: Tensor) -> bool:

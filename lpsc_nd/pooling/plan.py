@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lpsc_nd.geometry._types import IntArray
 from lpsc_nd.pooling.constants import cells_read
-from lpsc_nd.pooling.gpu_sizes import times_larger
+from lpsc_nd.pooling.gpu_sizes import tile_elements, times_larger
 from lpsc_nd.pooling.processor import is_intel
 from lpsc_nd.pooling.run_tables import SLAB_ELEMENTS, best_tables
 from lpsc_nd.pooling.runs import runs
@@ -98,7 +98,7 @@ def plan(
     tables = best_tables(window, padded, sites, channels, elements)
     parts, read = slabs(window, batch, padded, sites, tables.cells), partial(_bag_rows, window, tables.doublings)
     times = times_larger(device)
-    target = _within(times * TILE_ELEMENTS // (window.num_bags * channels), times)
+    target = _within(tile_elements(device, TILE_ELEMENTS) // (window.num_bags * channels), times)
     return Plan(tables.doublings, _steps(parts, (batch, *sites), target, 1, read, device))
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling import inputs, point_derivatives, point_inputs, point_reference
 from lpsc_nd.pooling.autocast import cast, is_autocast, without_autocast
+from lpsc_nd.pooling.plain import is_exported
 from lpsc_nd.pooling.point_plan import Links
 from lpsc_nd.pooling.table import compute_dtype
 
@@ -68,7 +69,7 @@ def _choose(engine: PointEngine, reduction: Reduction) -> str:
     """Take the engine that is asked for; else bag sums, but for maxima and for exported graphs, which stay plain."""
     if engine != "auto":
         return engine
-    return "reference" if reduction == "max" or torch.compiler.is_exporting() else "bags"
+    return "reference" if reduction == "max" or is_exported() else "bags"
 
 
 def _fold(

@@ -14,14 +14,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling import bags, depthwise
 from lpsc_nd.pooling.decided import Decided, LastDecision, Parameters, Settings
 from lpsc_nd.pooling.expand import CONVOLUTIONS, symmetric
 from lpsc_nd.pooling.kept import Kept, find_folded, find_kernel
 from lpsc_nd.pooling.layout import memory_format
 from lpsc_nd.pooling.plain import is_plain
-from lpsc_nd.pooling.window import Window
 
 Run = Callable[[Tensor, Tensor | None], Tensor]
 """From input and bias to output, with everything else decided."""
@@ -54,7 +52,7 @@ class Call(NamedTuple):
 class LastCall:
     """What a layer remembers of its last calls; copies and pickles of the layer begin without.
 
-    Args:
+    Attributes:
         decision: what was decided for the last one with a graph.
     """
 
@@ -63,6 +61,27 @@ class LastCall:
     def __init__(self) -> None:
         self._call: Call | None = None
         self.decision = LastDecision()
+
+    def answer(self, x: Tensor, parameters: Parameters, settings: Settings) -> Tensor | None:
+        """Return the output, with a graph or without, if what is remembered serves for this call, else None."""
+        if not torch.is_grad_enabled():
+            return self.repeat(x, parameters, settings)
+        decided = self.decision.find(x, parameters, settings)
+        return None if decided is None else decided(x, *parameters)
+
+    def learn(self, x: Tensor, parameters: Parameters, settings: Settings, decided: Decided) -> None:
+        """Remember a call that has been made outside of autocast.
+
+        Args:
+            x: the batched input as the engine had it.
+            parameters: weight, centre weight and bias.
+            settings: what the layer says.
+            decided: what was run.
+        """
+        if torch.is_grad_enabled():
+            self.decision.keep(x, parameters, settings, decided)
+        elif is_plain(x, *(parameter for parameter in parameters if parameter is not None)):
+            self.remember(x, parameters, settings, decided)  # else the one before may come again, between other calls
 
     def repeat(self, x: Tensor, parameters: Parameters, settings: Settings) -> Tensor | None:
         """Return the output if this call is the last one again, on an input of other values, else None."""
@@ -83,24 +102,13 @@ class LastCall:
             return None
         return call.run(x, bias)
 
-    def remember(self, x: Tensor, parameters: Parameters, settings: Settings, engine: str, decided: Decided) -> None:
-        """Remember a call without a graph that has been made, if it is to be repeated so.
-
-        Args:
-            x: the batched input as the engine had it.
-            parameters: weight, centre weight and bias.
-            settings: what the layer says.
-            engine: name of the engine that ran.
-            decided: what it was asked to do.
-        """
-        if not is_plain(x, *(parameter for parameter in parameters if parameter is not None)):
-            return  # and remember the one before, which may come again, as evaluation does between steps of training
+    def remember(self, x: Tensor, parameters: Parameters, settings: Settings, decided: Decided) -> None:
+        """Remember a call without a graph, if it is to be repeated so; arguments as for :meth:`learn`."""
         self._call = None
-        if decided.divides:  # its weights are not those that something is kept of
+        if decided.whole is not None:  # its weights are divided, and nothing is kept of those
             return
-        of_engine, reduction = (decided.window, decided.groups, engine), decided.left_reduction
-        find = _find_convolution if _is_one_convolution(x, len(parameters[0]), *of_engine) else _find_sums
-        found = find(x, parameters[0], reduction, *of_engine)
+        is_one = _is_one_convolution(x, len(parameters[0]), decided)
+        found = (_find_convolution if is_one else _find_sums)(x, parameters[0], decided)
         if found is not None:
             of_x = (x.shape, x.stride(), x.dtype)
             self._call = Call(settings, parameters, *of_x, torch.get_num_threads(), *found)
@@ -112,11 +120,10 @@ class LastCall:
         return LastCall, ()
 
 
-def _find_convolution(
-    x: Tensor, weight: Tensor, reduction: Reduction, window: Window, groups: int, engine: str
-) -> tuple[Kept, Run] | None:
+def _find_convolution(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept, Run] | None:
     """Return the dense convolution that was made, if its kernel is kept."""
-    kept = find_kernel(weight, window, reduction, x.dtype)
+    window, groups = decided.window, decided.groups
+    kept = find_kernel(weight, window, decided.reduction, x.dtype)
     if kept is None:
         return None
     convolve, (_, padding) = CONVOLUTIONS[window.ndim], symmetric(x, window)
@@ -125,21 +132,23 @@ def _find_convolution(
     return kept, lambda x, bias: convolve(x, kernel, bias, window.stride, padding, window.dilation, groups)
 
 
-def _find_sums(
-    x: Tensor, weight: Tensor, reduction: Reduction, window: Window, groups: int, engine: str
-) -> tuple[Kept, Run] | None:
+def _find_sums(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept, Run] | None:
     """Return the call of the bag engine that was made, if the folded weights are kept."""
-    if engine != "bags" or depthwise.suits(window, x.shape[1], len(weight), groups):
+    window, groups = decided.window, decided.groups
+    if decided.name != "bags" or depthwise.suits(window, x.shape[1], len(weight), groups):
         return None
-    kept = find_folded(weight, window, reduction, x.dtype)
+    kept = find_folded(weight, window, decided.reduction, x.dtype)
     if kept is None:
         return None
     run, folded = bags.forward_of(window, x.shape, len(weight), groups, x.device), kept.made
     return kept, lambda x, bias: run(x, folded, bias, window)
 
 
-def _is_one_convolution(x: Tensor, out_channels: int, window: Window, groups: int, engine: str) -> bool:
+def _is_one_convolution(x: Tensor, out_channels: int, decided: Decided) -> bool:
     """Tell whether an engine hands its input to PyTorch's convolution as it is."""
+    window = decided.window
     if any(before != after or before < 0 for before, after in window.padding):
         return False
-    return engine == "expand" or (engine == "bags" and depthwise.takes_as_it_is(x, window, out_channels, groups))
+    if decided.name == "bags":
+        return depthwise.takes_as_it_is(x, window, out_channels, decided.groups)
+    return decided.name == "expand"

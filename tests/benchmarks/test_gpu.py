@@ -5,8 +5,7 @@ import torch
 
 from benchmarks import gpu
 from benchmarks.cases import CASES, TARGETS
-from benchmarks.gpu import enlarged, finishing, large_targets, main, measure, rows
-from benchmarks.references import conv_contender
+from benchmarks.gpu import contenders, enlarged, large_targets, main, measure, rows
 from benchmarks.samples import Samples
 
 
@@ -17,14 +16,15 @@ def test_batches_are_larger_and_no_case_is_timed_twice():
     assert len(shapes) == len(TARGETS) - 2
 
 
-def test_contenders_wait_for_the_device_and_cast(monkeypatch):
+@pytest.mark.parametrize("dtype", [None, torch.bfloat16])
+def test_contenders_wait_for_the_device_and_cast_forward(monkeypatch, dtype):
     waited = []
     monkeypatch.setattr(gpu, "synchronize", waited.append)
-    case = CASES["smoke"]
-    contender = conv_contender("ours", case.layer(), torch.randn(case.input_shape), "default")
-    assert finishing(contender, "cpu", torch.bfloat16).forward().dtype == torch.bfloat16
-    assert finishing(contender, "cpu", None).forward().dtype == torch.float32
-    assert waited == ["cpu", "cpu"]
+    for contender in contenders(CASES["smoke"], "cpu", dtype):
+        waited.clear()
+        assert contender.forward().dtype == (dtype or torch.float32)
+        assert {gradient.dtype for gradient in contender.training()} == {torch.float32}
+        assert waited == ["cpu", "cpu"]
 
 
 def test_every_contender_takes_part_in_every_pass_and_precision():

@@ -229,3 +229,10 @@ def test_only_parameters_that_matter_get_gradients():
     layer(torch.randn(1, 2, 6, 6)).square().sum().backward()
     assert not layer.weight.grad[..., 6:].any()
     assert layer.weight.grad[..., 0].any()
+
+
+@pytest.mark.parametrize("name", ["kernel_size", "stride", "padding", "dilation"])
+def test_what_decides_the_window_is_not_changed_afterwards(name):
+    layer = LPSConv2d(2, 4, 5, padding=2, num_levels=1)
+    with pytest.raises(AttributeError):
+        setattr(layer, name, (1, 1))

@@ -14,7 +14,7 @@ from torch.nn.utils import parametrize
 from torch.testing import assert_close
 
 from lpsc_nd import LPSConv2d
-from lpsc_nd.pooling import execute
+from lpsc_nd.pooling import decided, execute
 from lpsc_nd.testing import layer_cases
 
 
@@ -59,8 +59,9 @@ def test_deciding_is_left_out(monkeypatch, size, reduction):
     "change",
     [
         lambda layer, x: layer.double() and x,
-        lambda layer, x: layer.requires_grad_(False) and x.detach(),
-        lambda layer, x: setattr(layer, "weight", nn.Parameter(layer.weight.detach())) or x,
+        lambda layer, x: layer.to("meta") and x,
+        lambda layer, x: setattr(layer.weight, "data", layer.weight.data[:, :2]) or x,
+        lambda layer, x: setattr(layer, "bias", None) or x,
         lambda layer, x: setattr(layer, "reduction", "sum") or x,
         lambda layer, x: setattr(layer, "engine", "reference") or x,
         lambda layer, x: x[:1],
@@ -84,23 +85,49 @@ def test_another_number_of_threads_is_another_kind(on_threads):
         assert not found(layer, x)
 
 
-def test_autocast_is_another_kind():
-    layer, x = LPSConv2d(3, 4, 5, padding=2, num_levels=1), torch.randn(2, 3, 9, 9)
+@pytest.mark.parametrize("engine", ["expand", "bags"])
+def test_autocast_is_another_kind(engine):
+    layer, x = LPSConv2d(3, 4, 5, padding=2, num_levels=1, engine=engine), torch.randn(2, 3, 9, 9)
     assert layer(x).dtype == torch.float32
     with torch.autocast("cpu", torch.bfloat16):
+        assert not found(layer, x)
         assert layer(x).dtype == torch.bfloat16
     assert layer(x).dtype == torch.float32
 
 
-def test_wrong_input_is_refused_after_a_good_one():
-    layer, x = LPSConv2d(3, 4, 5, padding=2, num_levels=1), torch.randn(2, 3, 9, 9)
+@pytest.mark.parametrize("engine", ["reference", "expand", "bags"])
+def test_wrong_calls_are_refused_after_a_good_one(engine):
+    layer, x = LPSConv2d(3, 4, 5, padding=2, num_levels=1, engine=engine), torch.randn(2, 3, 9, 9)
     layer(x)
     for wrong, words in ((x[:, :2], "channels"), (x.double(), "same"), (x.flatten(), "Expected")):
         with pytest.raises(RuntimeError, match=words):
             layer(wrong)
+    for wrong in (x.tolist(), x.numpy(), None):
+        with pytest.raises(TypeError, match="input must be a Tensor"):
+            layer(wrong)
+    layer.weight.data = layer.weight.data[:, :1]
+    with pytest.raises(RuntimeError, match="channels"):
+        layer(x)
 
 
-def test_no_graph_of_computed_weights_is_kept():
+def test_a_decision_that_another_thread_exchanges_meanwhile(monkeypatch):
+    layer = LPSConv2d(3, 4, 9, padding=4)
+    small, large = torch.randn(1, 3, 3, 3), torch.randn(1, 3, 12, 12)
+    expected = copy.deepcopy(layer)(large)
+    layer(large)
+    ask = decided.Kind.of
+
+    def ask_and_be_interrupted(*arguments):
+        kind = ask(*arguments)
+        monkeypatch.setattr(decided.Kind, "of", ask)
+        layer(small)  # as from another thread
+        return kind
+
+    monkeypatch.setattr(decided.Kind, "of", ask_and_be_interrupted)
+    assert_close(layer(large), expected, rtol=0, atol=0)
+
+
+def test_no_weights_are_kept():
     computed = []
 
     class Twice(nn.Module):
@@ -115,7 +142,11 @@ def test_no_graph_of_computed_weights_is_kept():
     gc.collect()
     assert len(computed) > 0
     assert all(weight() is None for weight in computed)
-    assert not found(layer, x)
+    assert found(layer, x)
+    before = weakref.ref(layer.bias)
+    layer.bias = nn.Parameter(layer.bias.detach())
+    gc.collect()
+    assert before() is None
 
 
 def test_copies_begin_without_a_decision():

@@ -112,3 +112,15 @@ def test_where_pooling_comes_first_no_convolution_is_called_and_explain_says_so(
     layer = LPSConv2d(6, 6, 13, padding=6, groups=6)
     layer(torch.randn(1, 6, 20, 20, requires_grad=True)).sum().backward()
     assert "summed sooner" in layer.explain((1, 6, 20, 20)).reason
+
+
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_batch_without_images(ndim, stride):
+    layer = LPSConvNd(ndim, 4, 4, 5, stride, 2, groups=4, num_levels=1)
+    x = torch.zeros(0, 4, *(9,) * ndim, requires_grad=True)
+    y = layer(x)
+    assert y.shape == layer.to_conv()(x).shape
+    gx, gw = torch.autograd.grad(y.sum(), [x, layer.weight])
+    assert gx.shape == x.shape
+    assert not gw.any()

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from lpsc_nd import LPSConv1d, LPSConv2d, LPSConv3d, LPSConvNd
-from lpsc_nd.pooling import dispatch
+from lpsc_nd import LogPolarPool2d, LPSConv1d, LPSConv2d, LPSConv3d, LPSConvNd
+from lpsc_nd.pooling import bags, dispatch, execute
 from lpsc_nd.pooling.costs import bags_seconds, expand_seconds
 from lpsc_nd.pooling.dispatch import Problem, choose
 from lpsc_nd.pooling.execute import CONV_ENGINES
@@ -94,6 +94,18 @@ def test_pooling_on_other_devices_adds_what_it_is_given():
     choice = choose(problem(device="cuda", pools=True))
     assert choice.engine == "bags"
     assert "round" in choice.reason
+
+
+def test_pooling_alone_is_no_convolution_elsewhere(monkeypatch):
+    monkeypatch.delitem(execute.POOL_ENGINES[False], "expand")
+    pooled = LogPolarPool2d(9, padding=4)(torch.empty(1, 2, 12, 12, device="meta"))
+    assert pooled.shape == (1, 2, 12, 12, 12)
+
+
+def test_ways_are_for_the_cpu():
+    window, shapes = LPSConv2d(64, 192, 9, padding=4).window, Shapes(16, 64, 192, 1, (4, 4))
+    assert bags._way("forward", window, shapes, torch.device("cpu")) == "whole images"
+    assert bags._way("forward", window, shapes, torch.device("meta")) == "tiles"
 
 
 def test_cheapest_engine_is_taken_and_both_costs_are_told():

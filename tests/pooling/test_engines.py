@@ -182,13 +182,14 @@ TRACED = {
 }
 
 
-def check_compiled(layer, backend, dynamic):
-    """Assert that a whole compiled graph gives the layer's numbers and gradients at two sizes."""
+def check_compiled(layer, backend, dynamic, layout=torch.contiguous_format):
+    """Assert that a whole compiled graph gives the layer's numbers, gradients and memory format at two sizes."""
     torch.compiler.reset()
     compiled = torch.compile(layer, fullgraph=True, dynamic=dynamic, backend=backend)
     for size in (40, 44):
-        x = torch.randn(2, 8, *(size,) * layer.stencil.ndim, requires_grad=True)
+        x = torch.randn(2, 8, *(size,) * layer.stencil.ndim).contiguous(memory_format=layout).requires_grad_()
         y, expected = compiled(x), layer(x)
+        assert y.stride() == expected.stride()
         torch.testing.assert_close(y, expected, rtol=1e-4, atol=1e-4)
         leaves, cotangent = [x, *layer.parameters()], torch.randn_like(y)
         gradients = (torch.autograd.grad(result, leaves, cotangent) for result in (y, expected))
@@ -201,6 +202,13 @@ def check_compiled(layer, backend, dynamic):
 @pytest.mark.parametrize("name", COMPILED)
 def test_a_compiled_graph_is_whole_and_gives_the_same(name, engine, dynamic):
     check_compiled(COMPILED[name](engine), "aot_eager", dynamic)
+
+
+@pytest.mark.parametrize("engine", ["bags", "expand"])
+def test_a_compiled_graph_keeps_channels_last(engine):
+    layer = LPSConv2d(8, 8, 9, padding=4, engine=engine)
+    check_compiled(layer, "aot_eager", dynamic=False, layout=torch.channels_last)
+    check_compiled(TRACED["maxima"], "aot_eager", dynamic=False, layout=torch.channels_last)
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
@@ -280,6 +288,27 @@ def test_vmap_over_weights_is_an_ensemble(reduction, engine, layout):
     back = torch.func.vmap(torch.func.grad(lambda values: call(values, (x,)).square().sum()))(parameters)
     alone = [torch.autograd.grad(layer(x).square().sum(), layer.weight)[0] for layer in layers]
     torch.testing.assert_close(back["weight"], torch.stack(alone))
+
+
+@pytest.mark.parametrize(("reduction", "engine"), EVERY_ENGINE)
+def test_derivatives_of_derivatives_by_transforms(reduction, engine):
+    layer = LPSConv2d(2, 3, 5, num_levels=1, reduction=reduction, engine=engine, dtype=torch.float64)
+    x = torch.randn(2, 2, 7, 7, dtype=torch.float64)
+
+    def loss(sample):
+        return layer(sample).square().mean()
+
+    def scaled(scale):
+        return loss(x * scale)
+
+    one = torch.ones((), dtype=torch.float64)
+    curvature = 2 * scaled(one) if layer.bias is None else torch.autograd.functional.hessian(scaled, one)
+    for transform in (torch.func.hessian, lambda f: torch.func.jacfwd(torch.func.jacfwd(f))):
+        torch.testing.assert_close(transform(scaled)(one), curvature)
+    per_sample = torch.func.vmap(loss)
+    _, tangent = torch.func.jvp(per_sample, (x,), (x,))
+    slopes = [torch.autograd.functional.jvp(loss, sample, sample)[1] for sample in x]
+    torch.testing.assert_close(tangent, torch.stack(slopes))
 
 
 @pytest.mark.parametrize(("reduction", "engine"), EVERY_ENGINE)

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from lpsc_nd.pooling import layout
+from lpsc_nd import LPSConv2d
+from lpsc_nd.pooling import expand, layout
 from lpsc_nd.pooling.table import fill_table
 
 
@@ -52,3 +53,18 @@ def test_a_table_is_filled_from_channels_whole_pages_apart(monkeypatch, in_block
     expected = torch.zeros(2, 1030, 3)
     expected[:, 4:1028] = x.movedim(1, -1)
     assert torch.equal(table, expected)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_dense_kernel_is_brought_to_the_format_of_the_input_once(monkeypatch, layout):
+    kernels = []
+
+    def watched(x, kernel, *arguments):
+        kernels.append(kernel)
+        return torch.nn.functional.conv2d(x, kernel, *arguments)
+
+    monkeypatch.setitem(expand.CONVOLUTIONS, 2, watched)
+    layer = LPSConv2d(3, 4, 5, padding=2, num_levels=1, engine="expand")
+    x = torch.randn(2, 3, 9, 9).contiguous(memory_format=layout)
+    layer(x).sum().backward()
+    assert kernels[0].is_contiguous(memory_format=layout)

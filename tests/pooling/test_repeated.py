@@ -226,6 +226,28 @@ def test_a_compiled_layer_compiles_once():
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("make", [stem, pooled])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_a_call_under_autocast_is_not_remembered(make, dtype):
+    layer = make(bias=False)
+    x = torch.randn(2, layer.in_channels, 9, 9).to(dtype)  # which autocast leaves as it is
+    with torch.autocast("cpu", torch.bfloat16):
+        layer(x)
+    with pytest.raises(RuntimeError, match="should be the same"):
+        layer(x)
+
+
+@torch.no_grad()
+def test_what_is_kept_of_sums_does_not_serve_means_of_a_trimmed_window():
+    layer = LPSConv2d(3, 4, 9, padding=4, num_directions=6, reduction="sum", engine="expand")
+    x = torch.randn(2, 3, 3, 3)
+    layer(x)
+    layer.reduction = "mean"
+    for _ in range(2):
+        assert_close(layer(x), layer.to_conv()(x))
+
+
+@torch.no_grad()
 def test_a_kernel_that_is_kept_for_a_smaller_window_does_not_serve_the_whole_one(monkeypatch):
     layer = LPSConv2d(3, 4, 9, padding=4, num_directions=6, reduction="sum", engine="expand")
     monkeypatch.setattr(kept, "KEPT_ELEMENTS", layer.weight.shape[0] * layer.weight.shape[1] * 81 - 1)
