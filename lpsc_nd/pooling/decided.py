@@ -1,7 +1,7 @@
 """What a layer decided for its last call with a graph, which serves for the next on an input of the same kind.
 
-Checking input and parameters, trimming the window and choosing an engine take 0.04 ms of a training step, in cold
-caches 0.1 ms and more. None of it depends on values.
+Checking input and parameters, trimming the window and choosing an engine depend on no values. Done once, they save a
+hundredth of a millisecond in a loop of calls, two between other calls.
 """
 
 from __future__ import annotations
