@@ -44,7 +44,7 @@ def bag_taps(stencil: Stencil, center: bool, reduction: Reduction, like: Tensor)
     """Return what each cell counts in each bag, (bags, cells), in the type and on the device of ``like``: 1 / N_r
     for the mean of a region and 1 for the sum, 1 for the centre."""
     taps = _constant((_taps, stencil.token, center, reduction, like.dtype, like.device), like)
-    return taps.view(stencil.num_regions + center, stencil.num_cells)
+    return taps if taps.ndim == 2 else taps.view(0, stencil.num_cells)  # without bags
 
 
 @constant_result

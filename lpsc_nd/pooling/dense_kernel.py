@@ -21,4 +21,5 @@ def dense_kernel(weight: Tensor, window: Window, reduction: Reduction = "sum") -
 def layer_kernel(weight: Tensor, center_weight: Tensor | None, window: Window, reduction: Reduction) -> Tensor:
     """Return the dense kernel of a layer's own weights, in the type of accumulation."""
     bags = weight if center_weight is None else torch.cat([weight, center_weight.unsqueeze(-1)], dim=-1)
-    return dense_kernel(bags.to(compute_dtype(bags.dtype)), window, reduction)
+    wide = compute_dtype(bags.dtype)
+    return dense_kernel(bags if bags.dtype == wide else bags.to(wide), window, reduction)
