@@ -10,7 +10,7 @@ from lpsc_nd import _checks
 from lpsc_nd.geometry import Reduction, Stencil
 from lpsc_nd.geometry.stencil import REDUCTIONS
 from lpsc_nd.points import Neighborhood
-from lpsc_nd.pooling import execute, point_execute, point_inputs
+from lpsc_nd.pooling import execute, inputs, point_execute, point_inputs
 from lpsc_nd.pooling.dispatch import ENGINES, Engine, check_engine
 from lpsc_nd.pooling.padding import PADDING_MODES, PaddingMode, padding_amounts
 from lpsc_nd.pooling.point_execute import NORMALIZATIONS, POINT_ENGINES, Normalize, PointEngine
@@ -228,8 +228,4 @@ def _check_weights(weight: Tensor, center_weight: Tensor | None, bias: Tensor | 
             f"Expected center_weight of size {_checks.shape_text(weight.shape[:2])}, "
             f"but got {_checks.shape_text(center_weight.shape)}"
         )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise RuntimeError(
-            f"Given weight of size {_checks.shape_text(weight.shape)}, expected bias to be 1-dimensional with "
-            f"{weight.shape[0]} elements, but got bias of size {_checks.shape_text(bias.shape)} instead"
-        )
+    inputs.check_bias(weight, bias)

@@ -93,8 +93,9 @@ def _numpy(name: str, values: Any) -> Any:
     if isinstance(values, Tensor):
         if values.is_complex():
             raise TypeError(f"{name} must hold real numbers, got {values.dtype}")
-        values = values.detach().cpu()
-        return (values.double() if values.is_floating_point() else values).numpy()
+        with torch._C._DisableFuncTorch():  # whose transforms hide the numbers of what is made within them
+            values = values.detach().cpu()
+            return (values.double() if values.is_floating_point() else values).numpy()
     if isinstance(values, np.ndarray) and np.iscomplexobj(values):
         raise TypeError(f"{name} must hold real numbers, got complex ones")
     return values

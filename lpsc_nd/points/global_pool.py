@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -49,5 +50,5 @@ def global_pool(
     clouds = checks.batch("batch", batch, len(x))
     if len(clouds) and clouds[-1] >= total:
         raise ValueError(f"batch must be below num_clouds, {total}, got {clouds[-1]}")
-    counts = torch.bincount(torch.from_numpy(clouds), minlength=total).to(x.device)
+    counts = torch.from_numpy(np.bincount(clouds, minlength=total)).to(x.device)
     return reduce_segments(x, counts, reduction)

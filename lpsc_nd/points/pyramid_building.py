@@ -106,7 +106,7 @@ class PyramidBuilder:
         clouds = checks.batch("batch", batch, len(array))
         total = _num_clouds(clouds, num_clouds, one=batch is None)
         points = _own(positions, array)
-        cluster = torch.arange(len(points))
+        cluster = torch.arange(len(points), device="cpu")
         owners = torch.from_numpy(clouds)
         if self.subsample:
             thinned = grid_subsample(points, self.cell_size, batch=owners)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -143,7 +144,7 @@ def _levelwise(pyramids: Sequence[dict[str, Any]], name: str, join: Any) -> tupl
 
 
 def _shifted(parts: list[Tensor], lengths: list[int]) -> Tensor:
-    starts = torch.tensor([0, *lengths[:-1]]).cumsum(0).tolist()
+    starts = accumulate([0, *lengths[:-1]])
     return torch.cat([part + start for part, start in zip(parts, starts, strict=True)])
 
 

@@ -30,7 +30,26 @@ def reduce_segments(x: Tensor, counts: Tensor, reduction: PoolReduction) -> Tens
     return reduced.to(x.dtype).reshape(len(counts), *x.shape[1:])
 
 
-class _Sum(torch.autograd.Function):
+class _ByRows(torch.autograd.Function):
+    """A linear function of rows, whose columns do not see each other, and of the numbers of rows of each segment."""
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[1])
+        ctx.save_for_forward(inputs[1])
+
+    @classmethod
+    def of_batch(cls, in_dims: tuple[int | None, int | None], x: Tensor, counts: Tensor) -> tuple[Tensor, int]:
+        """Apply it to a batch, whose members stand beside each other as columns."""
+        place, of_counts = in_dims
+        if of_counts is not None:
+            raise RuntimeError("batch cannot be vmapped: the sizes of clouds have to be the same in each call")
+        columns = x.unsqueeze(-1) if place is None else x.movedim(place, -1)  # (n, d, B)
+        reduced: Tensor = cls.apply(columns.flatten(1), counts)  # type: ignore[no-untyped-call]
+        return reduced.unflatten(1, columns.shape[1:]), 2
+
+
+class _Sum(_ByRows):
     """Add the rows of each segment; PyTorch's segment sum has no second derivative, its index_add no fixed order."""
 
     @staticmethod
@@ -38,17 +57,21 @@ class _Sum(torch.autograd.Function):
         return torch.segment_reduce(x, "sum", lengths=counts, unsafe=True)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(inputs[1])
-
-    @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None]:
-        (counts,) = ctx.saved_tensors
-        spread: Tensor = _Spread.apply(gradients[0], counts)  # type: ignore[no-untyped-call]
+        spread: Tensor = _Spread.apply(gradients[0], *ctx.saved_tensors)  # type: ignore[no-untyped-call]
         return spread, None
 
+    @staticmethod
+    def jvp(ctx: Any, x_t: Tensor, counts_t: None) -> Tensor:
+        added: Tensor = _Sum.apply(x_t.contiguous(), *ctx.saved_tensors)  # type: ignore[no-untyped-call]
+        return added
 
-class _Spread(torch.autograd.Function):
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, int | None], x: Tensor, counts: Tensor) -> tuple[Tensor, int]:
+        return _Sum.of_batch(in_dims, x, counts)
+
+
+class _Spread(_ByRows):
     """Give every row of a segment the segment's value: the adjoint of the sum."""
 
     @staticmethod
@@ -56,14 +79,18 @@ class _Spread(torch.autograd.Function):
         return y.repeat_interleave(counts, dim=0)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(inputs[1])
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None]:
+        added: Tensor = _Sum.apply(gradients[0].contiguous(), *ctx.saved_tensors)  # type: ignore[no-untyped-call]
+        return added, None
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None]:
-        (counts,) = ctx.saved_tensors
-        added: Tensor = _Sum.apply(gradients[0].contiguous(), counts)  # type: ignore[no-untyped-call]
-        return added, None
+    def jvp(ctx: Any, y_t: Tensor, counts_t: None) -> Tensor:
+        spread: Tensor = _Spread.apply(y_t, *ctx.saved_tensors)  # type: ignore[no-untyped-call]
+        return spread
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, int | None], y: Tensor, counts: Tensor) -> tuple[Tensor, int]:
+        return _Spread.of_batch(in_dims, y, counts)
 
 
 def _maximum(x: Tensor, counts: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ class Kind(NamedTuple):
         settings: what the layer says.
         shape: that of the input.
         weight_shape: that of the weight.
-        has: whether there are a centre weight and a bias.
+        others: those of centre weight and bias, None where there is none.
         dtype: type of the input.
         device: where it is.
         derivatives: for what there will be gradients.
@@ -79,7 +79,7 @@ class Kind(NamedTuple):
     settings: Settings
     shape: torch.Size
     weight_shape: torch.Size
-    has: tuple[bool, bool]
+    others: tuple[torch.Size | None, ...]
     dtype: torch.dtype
     device: torch.device
     derivatives: Derivatives
@@ -89,8 +89,9 @@ class Kind(NamedTuple):
     def of(cls, x: Tensor, parameters: Parameters, settings: Settings) -> Kind:
         """Return the kind of a call."""
         weight, center_weight, bias = parameters
-        has, shapes = (center_weight is not None, bias is not None), (x.shape, weight.shape)
-        return cls(settings, *shapes, has, x.dtype, x.device, derivatives_of(x), torch.get_num_threads())
+        others = (None if center_weight is None else center_weight.shape, None if bias is None else bias.shape)
+        shapes = (x.shape, weight.shape, others)
+        return cls(settings, *shapes, x.dtype, x.device, derivatives_of(x), torch.get_num_threads())
 
 
 class LastDecision:

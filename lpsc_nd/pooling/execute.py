@@ -56,6 +56,7 @@ def conv(
     autocast = is_autocast(x)
     inputs.check_kind(x, autocast=autocast, weight=weight, center_weight=center_weight, bias=bias)
     inputs.check_channels(x, weight, groups)
+    inputs.check_bias(weight, bias)
     padded, window = _pad(x, window, padding_mode)
     decide = _decide if is_traced() else _decided_before
     sizes, kind = (padded.shape, weight.shape[0], groups), (reduction, x.device.type, derivatives_of(x))
@@ -77,7 +78,8 @@ def pool(x: Tensor, window: Window, padding_mode: PaddingMode, reduction: Reduct
     filters = channels * window.num_bags
     problem = Problem(window, batch, channels, filters, tuple(size), channels, reduction, x.device.type, pools=True)
     run = POOL_ENGINES[reduction == "max"][fitting_engine(problem, engine)]
-    sums = run(batched.to(compute_dtype(x.dtype)), window)
+    with without_autocast(x, autocast=is_autocast(x)):
+        sums = run(batched.to(compute_dtype(x.dtype)), window)
     divisors = region_divisors(window.stencil, reduction, sums)
     pooled = (sums / divisors.reshape(-1, *(1,) * window.ndim)).to(x.dtype)
     return pooled if x.ndim == window.ndim + 2 else pooled.squeeze(0)

@@ -29,6 +29,15 @@ def check_channels(x: Tensor, weight: Tensor, groups: int) -> None:
         )
 
 
+def check_bias(weight: Tensor, bias: Tensor | None) -> None:
+    """Refuse a bias that has not one number for each output channel."""
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise RuntimeError(
+            f"Given weight of size {shape_text(weight.shape)}, expected bias to be 1-dimensional with "
+            f"{weight.shape[0]} elements, but got bias of size {shape_text(bias.shape)} instead"
+        )
+
+
 def check_kind(x: Tensor, *, autocast: bool, **parameters: Tensor | None) -> None:
     """Refuse an input that is no floating-point tensor, or of another device or (outside autocast) dtype than these."""
     if not x.is_floating_point():

@@ -103,7 +103,8 @@ def _pooled_blocks(table: Tensor, bags: Bags) -> Iterator[tuple[Place, Tensor]]:
     step = max(1, times_larger(table.device) * BLOCK_ELEMENTS // (bags.num_bags * max(1, table.shape[1])))
     starts = list(range(0, bags.num_rows, step))
     stops = [*starts[1:], bags.num_rows]
-    borders = bags.offsets[torch.tensor([*starts, bags.num_rows]) * bags.num_bags].tolist()
+    rows = torch.tensor([*starts, bags.num_rows], device=bags.offsets.device)
+    borders = bags.offsets[rows * bags.num_bags].tolist()
     for start, stop, first, last in zip(starts, stops, borders, borders[1:], strict=False):
         offsets = bags.offsets[start * bags.num_bags : stop * bags.num_bags + 1] - first
         weights = None if bags.weights is None else bags.weights[first:last]

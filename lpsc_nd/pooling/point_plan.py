@@ -142,17 +142,36 @@ def plan(links: Links, num_sources: int, dtype: torch.dtype) -> Plan:
     """Return the plan of a neighbourhood; the same one as long as its tensors are the same and unchanged."""
     tensors = links[:3]
     key = (num_sources, *links[3:], dtype)
-    state = tuple((tensor.data_ptr(), tensor.numel(), _version(tensor)) for tensor in tensors)
     kept = _plans.setdefault(links.indices, {})
-    if key not in kept or kept[key][0] != state:
+    if key not in kept or not all(state.is_of(tensor) for state, tensor in zip(kept[key][0], tensors, strict=True)):
         indptr, indices, centers = (tensor.detach() for tensor in tensors)  # the key itself would never be freed
         own = links._replace(indptr=indptr, indices=indices, centers=centers)
-        kept[key] = state, Plan(own, num_sources, dtype)
+        kept[key] = tuple(map(State.of, tensors)), Plan(own, num_sources, dtype)
     return kept[key][1]
 
 
-def _version(tensor: Tensor) -> int:
-    return 0 if tensor.is_inference() else tensor._version
+class State(NamedTuple):
+    """What tells whether a tensor is what it was: memory and version, or a copy where inference mode counts none."""
+
+    memory: int
+    numel: int
+    version: int | None
+    copy: Tensor | None
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> State:
+        """Return the state of a tensor."""
+        if tensor.is_inference():
+            return cls(tensor.data_ptr(), tensor.numel(), None, tensor.clone())
+        return cls(tensor.data_ptr(), tensor.numel(), tensor._version, None)
+
+    def is_of(self, tensor: Tensor) -> bool:
+        """Tell whether a tensor is in this state."""
+        if (self.memory, self.numel) != (tensor.data_ptr(), tensor.numel()):
+            return False
+        if tensor.is_inference():
+            return self.copy is not None and torch.equal(self.copy, tensor)
+        return self.version == tensor._version
 
 
 def _starts(counts: Tensor, kind: torch.dtype) -> Tensor:

@@ -94,8 +94,8 @@ class LastCall:
         before, center_before, bias_before = call.parameters
         if weight is not before or center_weight is not center_before or bias is not bias_before:
             return None
-        if bias is not None and (bias.dtype != call.dtype or not bias.is_cpu):  # ``bias.data`` may have been exchanged
-            return None
+        if bias is not None and (bias.dtype != call.dtype or not bias.is_cpu or bias.shape != weight.shape[:1]):
+            return None  # ``bias.data`` has been exchanged
         if torch.get_num_threads() != call.threads:  # another engine may be the faster one now
             return None
         if torch.is_autocast_enabled("cpu") or not call.kept.is_of(weight, center_weight):

@@ -184,3 +184,16 @@ def test_layers_on_one_neighborhood_share_its_arrangement():
     kept = point_plan._plans[neighborhood.indices]
     make(seed=1)[0](x, neighborhood)
     assert len(kept) == 1
+
+
+@pytest.mark.parametrize("engine", ["bags", "reference"])
+def test_another_default_device_is_of_no_account(engine):
+    torch.manual_seed(0)
+    points, x = torch.rand(30, 3), torch.randn(30, 4, requires_grad=True)
+    partition = LogPolarPartition(3, radius=0.3, num_levels=1, num_directions=(2, 4), growth=2.0)
+    neighborhood, layer = Neighborhood.build(partition, points), LPSPointConv(4, 2, partition, engine=engine)
+    expected = layer(x, neighborhood)
+    with torch.device("meta"):
+        y = layer(x, neighborhood)
+        torch.autograd.grad(y.sum(), [x, *layer.parameters()])
+    assert torch.equal(y, expected)

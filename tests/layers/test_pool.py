@@ -117,3 +117,12 @@ def test_half_precision_does_not_overflow_in_the_sum():
 def test_repr_tells_the_window():
     assert "kernel_size=(9, 9)" in repr(LogPolarPool2d(9))
     assert "layout='map'" in repr(LogPolarPool2d(9, layout="map"))
+
+
+@pytest.mark.parametrize("engine", ["auto", "expand", "bags", "reference"])
+@pytest.mark.parametrize("channels", [1, 4])
+def test_autocast_leaves_sums_alone(engine, channels):
+    pool, x = LogPolarPool2d(9, padding=4, engine=engine), torch.randn(2, channels, 16, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = pool(x)
+    torch.testing.assert_close(y, pool(x), rtol=0, atol=0)

@@ -80,3 +80,26 @@ BAD = [
 def test_bad_arguments(arguments, options, error, words):
     with pytest.raises(error, match=words):
         global_pool(*arguments, **options)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("reduction", ["mean", "sum", "max"])
+def test_transforms(reduction):
+    x, batch = torch.randn(3, 6, 2, dtype=torch.float64), torch.tensor([0, 0, 0, 2, 2, 2])
+
+    def loss(sample):
+        return global_pool(sample, batch, 4, reduction).square().sum()
+
+    direction = x.flip(0)
+    alone = [global_pool(sample, batch, 4, reduction) for sample in x]
+    together = torch.func.vmap(lambda sample: global_pool(sample, batch, 4, reduction))(x)
+    torch.testing.assert_close(together, torch.stack(alone))
+    slopes = torch.func.vmap(torch.func.grad(loss))(x)
+    sample = x[0].clone().requires_grad_()
+    torch.testing.assert_close(slopes[0], torch.autograd.grad(loss(sample), sample)[0])
+    _, tangent = torch.func.jvp(torch.func.vmap(loss), (x,), (direction,))
+    torch.testing.assert_close(tangent, (slopes * direction).sum(dim=(1, 2)))
+    curved = torch.func.hessian(loss)(x[0])
+    torch.testing.assert_close(curved, torch.autograd.functional.hessian(loss, x[0]))
+    with pytest.raises(RuntimeError, match="storage"):
+        torch.func.vmap(lambda own: global_pool(x[0], own, 4, reduction))(batch.expand(2, 6))

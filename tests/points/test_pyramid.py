@@ -271,3 +271,11 @@ def test_values_of_other_points_are_refused():
         pyramid.spread(torch.zeros(1, 2))
     with pytest.raises(ValueError, match="rows, one for each of the points of level 0"):
         pyramid.pool(torch.zeros(1, 2), 0)
+
+
+@pytest.mark.parametrize("subsample", [False, True])
+def test_another_default_device_is_of_no_account(subsample):
+    builder, points = PyramidBuilder(0.25, depth=2, subsample=subsample), torch.rand(40, 3)
+    expected = PointPyramid.collate([builder(points), builder(points)])
+    with torch.device("meta"):
+        assert PointPyramid.collate([builder(points), builder(points)]) == expected

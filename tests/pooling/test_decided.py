@@ -105,6 +105,10 @@ def test_wrong_calls_are_refused_after_a_good_one(engine):
     for wrong in (x.tolist(), x.numpy(), None):
         with pytest.raises(TypeError, match="input must be a Tensor"):
             layer(wrong)
+    layer.bias.data = layer.bias.data[:1]
+    for with_graph in (True, False):
+        with torch.set_grad_enabled(with_graph), pytest.raises(RuntimeError, match="bias to be 1-dimensional"):
+            layer(x)
     layer.weight.data = layer.weight.data[:, :1]
     with pytest.raises(RuntimeError, match="channels"):
         layer(x)

@@ -117,3 +117,14 @@ def test_indices_are_as_short_as_they_can_be():
     assert {bags.offsets.dtype, bags.indices.dtype} == {torch.int32}
     far = Plan(make_links(), 2**31, torch.float32).by_query
     assert {far.offsets.dtype, far.indices.dtype} == {torch.int64}
+
+
+def test_a_change_within_inference_mode_is_noticed():
+    with torch.inference_mode():
+        links = Links(torch.tensor([0, 2, 3]), torch.tensor([0, 1, 2]), torch.tensor([0, 1]), 1, True, False)
+        first = plan(links, 3, torch.float32)
+        assert plan(links, 3, torch.float32) is first
+        links.indices.copy_(torch.tensor([2, 1, 0]))
+        second = plan(links, 3, torch.float32)
+    assert second is not first
+    assert second.by_query.indices.tolist() == [2, 1, 0, 0, 1]

@@ -163,6 +163,17 @@ def test_errors_of_a_bias_of_another_type_are_those_of_a_first_call():
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("make", [stem, pooled])
+def test_errors_of_a_bias_of_another_shape_are_those_of_a_first_call(make):
+    layer = make()
+    x = torch.randn(2, layer.in_channels, 9, 9)
+    layer(x)
+    layer.bias.data = layer.bias.data[:1]
+    with pytest.raises(RuntimeError, match="bias to be 1-dimensional"):
+        layer(x)
+
+
+@torch.no_grad()
 def test_what_is_no_single_convolution_and_no_sum_is_not_remembered(monkeypatch):
     monkeypatch.setattr(engine, "NARROW", 13)
     monkeypatch.setattr(engine, "NARROW_LAST", 10)
