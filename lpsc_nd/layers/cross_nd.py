@@ -19,7 +19,7 @@ from lpsc_nd.pooling.expand import dense
 from lpsc_nd.pooling.inputs import check_rank
 from lpsc_nd.pooling.padding import PADDING_MODES, PaddingMode, padding_amounts
 from lpsc_nd.pooling.padding import pad as pad_with_mode
-from lpsc_nd.pooling.plain import is_traced
+from lpsc_nd.pooling.plain import has_symbols, is_traced
 from lpsc_nd.pooling.shapes import Shapes, derivatives_of
 from lpsc_nd.pooling.window import Padding
 
@@ -150,7 +150,7 @@ class CrossConvNd(nn.Module):
     def _joins(self, x: Tensor) -> bool:
         """Tell whether one dense convolution for both parts is possible, and cheaper than the two."""
         conv, lpsc = self.conv, self.lpsc
-        if conv is None or not isinstance(lpsc, LPSConvNd) or is_traced():
+        if conv is None or not isinstance(lpsc, LPSConvNd) or is_traced() or has_symbols(x.shape):
             return False
         watched = any(part._forward_hooks or part._forward_pre_hooks for part in (conv, lpsc))
         plain = self._are_plain(conv, lpsc) and lpsc.engine == "auto" and lpsc.reduction != "max"

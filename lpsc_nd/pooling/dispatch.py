@@ -16,7 +16,7 @@ from lpsc_nd.pooling import depthwise
 from lpsc_nd.pooling.costs import bags_seconds, expand_seconds
 from lpsc_nd.pooling.expand import CONVOLUTIONS
 from lpsc_nd.pooling.inputs import check_fits
-from lpsc_nd.pooling.plain import is_exported, is_traced
+from lpsc_nd.pooling.plain import has_symbols, is_exported, is_traced
 from lpsc_nd.pooling.shapes import Derivatives, Shapes
 from lpsc_nd.pooling.threads import threads_now
 from lpsc_nd.pooling.trim import trimmed
@@ -57,6 +57,11 @@ class Problem:
     pools: bool = False
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """Images, and cells along every axis."""
+        return self.batch, *self.size
+
+    @property
     def shapes(self) -> Shapes:
         """The sizes on which the cost depends."""
         sizes = (self.batch, self.in_channels, self.out_channels, self.groups, self.size)
@@ -84,7 +89,7 @@ def choose(problem: Problem, engine: Engine = "auto") -> Choice:
         return Choice(engine, "asked for by name")
     if problem.reduction == "max":
         return Choice("maximum", "the only engine besides the reference that takes maxima")
-    if is_exported() and problem.window.ndim in CONVOLUTIONS:
+    if is_exported(problem.sizes) and problem.window.ndim in CONVOLUTIONS:
         return Choice("expand", "an exported graph holds PyTorch's own convolution")
     return _choose_sum(problem)
 
@@ -96,7 +101,8 @@ def fitting_engine(problem: Problem, engine: Engine) -> str:
         RuntimeError: a window larger than the padded input.
         ValueError: an engine that cannot do this.
     """
-    return _fitting(problem, engine) if is_traced() else _fitting_before(problem, engine)
+    general = is_traced() or has_symbols(problem.sizes)
+    return _fitting(problem, engine) if general else _fitting_before(problem, engine)
 
 
 def _fitting(problem: Problem, engine: Engine) -> str:

@@ -18,7 +18,7 @@ from lpsc_nd.pooling.folding import fold
 from lpsc_nd.pooling.kept import folded_of, kernel_of
 from lpsc_nd.pooling.layout import memory_format
 from lpsc_nd.pooling.padding import PaddingMode, pad
-from lpsc_nd.pooling.plain import is_plain, is_traced, is_watched
+from lpsc_nd.pooling.plain import has_symbols, is_plain, is_traced, is_watched
 from lpsc_nd.pooling.repeated import LastCall
 from lpsc_nd.pooling.shapes import Derivatives, derivatives_of
 from lpsc_nd.pooling.table import compute_dtype
@@ -58,7 +58,7 @@ def conv(
     inputs.check_channels(x, weight, groups)
     inputs.check_bias(weight, bias)
     padded, window = _pad(x, window, padding_mode)
-    decide = _decide if is_traced() else _decided_before
+    decide = _decide if is_traced() or has_symbols(padded.shape) else _decided_before
     sizes, kind = (padded.shape, weight.shape[0], groups), (reduction, x.device.type, derivatives_of(x))
     decided = decide(window, *sizes, *kind, engine)
     with without_autocast(x, autocast=autocast):
@@ -101,7 +101,7 @@ def _decide(
     other sizes; the reference keeps them to stay the definition.
     """
     met = window
-    if reduction != "max" and engine != "reference" and not is_traced():
+    if reduction != "max" and engine != "reference" and not (is_traced() or has_symbols(shape)):
         met = trimmed(window, shape[2:])
     problem = Problem(met, shape[0], shape[1], out_channels, tuple(shape[2:]), groups, reduction, device, derivatives)
     name, whole = fitting_engine(problem, engine), None if met == window or reduction != "mean" else window

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
@@ -28,9 +30,14 @@ def is_traced() -> bool:
     return torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
 
 
-def is_exported() -> bool:
-    """Tell whether that graph is to be all PyTorch's own, by ``torch.export`` or ``torch.jit.trace``."""
-    return torch.compiler.is_exporting() if torch.compiler.is_compiling() else is_traced()
+def has_symbols(sizes: Iterable[int]) -> bool:
+    """Tell whether some sizes are symbols, which a dispatch mode records (``make_fx``), and no numbers to be kept."""
+    return not is_traced() and is_watched() and any(isinstance(size, torch.SymInt) for size in sizes)
+
+
+def is_exported(sizes: Iterable[int]) -> bool:
+    """Tell whether a graph is to be all PyTorch's own: by ``torch.export`` or ``torch.jit.trace``, or of symbols."""
+    return torch.compiler.is_exporting() if torch.compiler.is_compiling() else is_traced() or has_symbols(sizes)
 
 
 def is_watched() -> bool:

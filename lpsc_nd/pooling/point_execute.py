@@ -69,7 +69,7 @@ def _choose(engine: PointEngine, reduction: Reduction) -> str:
     """Take the engine that is asked for; else bag sums, but for maxima and for exported graphs, which stay plain."""
     if engine != "auto":
         return engine
-    return "reference" if reduction == "max" or is_exported() else "bags"
+    return "reference" if reduction == "max" or is_exported(()) else "bags"
 
 
 def _fold(

@@ -1,10 +1,13 @@
-"""Graphs recorded by ``torch.jit.trace``: PyTorch's own operators, of the weights as they are when the graph runs."""
+"""Graphs of ``torch.jit.trace`` and ``make_fx``: PyTorch's own operators, of weights as they are when the graph runs."""
+
+import copy
 
 import pytest
 import torch
+from torch.fx.experimental.proxy_tensor import make_fx
 from torch.testing import assert_close
 
-from lpsc_nd import LPSConv1d, LPSConv2d, LPSConv3d
+from lpsc_nd import LogPolarPool2d, LPSConv1d, LPSConv2d, LPSConv3d
 from lpsc_nd.layers.cross import CrossConv2d
 
 pytestmark = pytest.mark.filterwarnings(
@@ -46,3 +49,17 @@ def test_nothing_of_a_trace_is_remembered():
     layer, x = LPSConv2d(2, 4, 5, padding=2, num_levels=1), torch.randn(1, 2, 9, 9)
     torch.jit.trace(layer, x)
     assert layer._last_call.decision._last is None
+
+
+@pytest.mark.parametrize("name", [*LAYERS, "maxima", "pool"])
+def test_graphs_of_symbols_serve_other_sizes(name):
+    others = {
+        "maxima": LPSConv2d(2, 4, 5, padding=2, num_levels=1, reduction="max"),
+        "pool": LogPolarPool2d(5, padding=2, num_levels=1),
+    }
+    layer = copy.deepcopy({**LAYERS, **others}[name]).requires_grad_(False)
+    channels = getattr(layer, "in_channels", 2)
+    first, second = (torch.randn(batch, channels, *(size,) * layer.ndim) for batch, size in ((5, 11), (3, 13)))
+    layer(first)  # after which something may be kept
+    graph = make_fx(layer, tracing_mode="symbolic", _allow_non_fake_inputs=True)(first)
+    assert_close(graph(second), layer(second))
