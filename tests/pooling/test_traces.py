@@ -1,4 +1,4 @@
-"""Graphs of ``torch.jit.trace`` and ``make_fx``: PyTorch's own operators, of weights as they are when the graph runs."""
+"""Graphs of ``torch.jit.trace`` and ``make_fx``: PyTorch's own operators, of the weights that there are when run."""
 
 import copy
 
