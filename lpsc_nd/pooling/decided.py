@@ -26,6 +26,9 @@ ConvEngine = Callable[[Tensor, Tensor, Tensor | None, Tensor | None, Window, int
 Parameters = tuple[Tensor, Tensor | None, Tensor | None]
 """Weight, centre weight and bias."""
 
+Run = Callable[[Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
+"""From input and parameters to output: what was decided, or prepared from that."""
+
 Settings = tuple[Any, ...]
 """All that a call depends on beside its tensors."""
 
@@ -100,21 +103,21 @@ class LastDecision:
     __slots__ = ("_last",)
 
     def __init__(self) -> None:
-        self._last: tuple[Kind, Decided] | None = None
+        self._last: tuple[Kind, Run] | None = None
 
-    def find(self, x: Tensor, parameters: Parameters, settings: Settings) -> Decided | None:
-        """Return what was decided if this call is of the same kind, else None."""
+    def find(self, x: Tensor, parameters: Parameters, settings: Settings) -> Run | None:
+        """Return what makes the call if it is of the same kind, else None."""
         last = self._last  # read once, as another thread may exchange it
         if last is None or not isinstance(x, Tensor):
             return None
-        kind, decided = last
+        kind, run = last
         if kind != Kind.of(x, parameters, settings) or is_autocast(x):
             return None
         for parameter in parameters:
             if parameter is not None and (parameter.dtype != kind.dtype or parameter.device != kind.device):
                 return None
-        return decided
+        return run
 
-    def keep(self, x: Tensor, parameters: Parameters, settings: Settings, decided: Decided) -> None:
-        """Keep what was decided for a call outside of autocast."""
-        self._last = Kind.of(x, parameters, settings), decided
+    def keep(self, x: Tensor, parameters: Parameters, settings: Settings, run: Run) -> None:
+        """Keep what makes calls of this kind, outside of autocast."""
+        self._last = Kind.of(x, parameters, settings), run

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lpsc_nd.pooling import bags, depthwise
 from lpsc_nd.pooling.decided import Decided, LastDecision, Parameters, Settings
-from lpsc_nd.pooling.expand import CONVOLUTIONS, symmetric
+from lpsc_nd.pooling.expand import CONVOLUTIONS, Prepared, prepared, symmetric
 from lpsc_nd.pooling.kept import Kept, find_folded, find_kernel
 from lpsc_nd.pooling.layout import memory_format
 from lpsc_nd.pooling.plain import is_plain
@@ -66,8 +66,8 @@ class LastCall:
         """Return the output, with a graph or without, if what is remembered serves for this call, else None."""
         if not torch.is_grad_enabled():
             return self.repeat(x, parameters, settings)
-        decided = self.decision.find(x, parameters, settings)
-        return None if decided is None else decided(x, *parameters)
+        run = self.decision.find(x, parameters, settings)
+        return None if run is None else run(x, *parameters)
 
     def learn(self, x: Tensor, parameters: Parameters, settings: Settings, decided: Decided) -> None:
         """Remember a call that has been made outside of autocast.
@@ -79,7 +79,7 @@ class LastCall:
             decided: what was run.
         """
         if torch.is_grad_enabled():
-            self.decision.keep(x, parameters, settings, decided)
+            self.decision.keep(x, parameters, settings, _prepared(x, parameters[0], decided) or decided)
         elif is_plain(x, *(parameter for parameter in parameters if parameter is not None)):
             self.remember(x, parameters, settings, decided)  # else the one before may come again, between other calls
 
@@ -118,6 +118,13 @@ class LastCall:
 
     def __reduce__(self) -> tuple[type[LastCall], tuple[()]]:
         return LastCall, ()
+
+
+def _prepared(x: Tensor, weight: Tensor, decided: Decided) -> Prepared | None:
+    """Return the dense convolution of a decision with all that depends on no values looked up before."""
+    if decided.name != "expand" or decided.whole is not None or weight.dtype != x.dtype:
+        return None
+    return prepared(x, weight, decided.window, decided.groups, decided.reduction)
 
 
 def _find_convolution(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept, Run] | None:

@@ -78,6 +78,46 @@ def test_a_call_of_another_kind_is_decided_anew(change):
     assert not found(layer, change(layer, x))
 
 
+PREPARED = {
+    "plain": {},
+    "strided": {"stride": 2, "padding": (1, 2)},
+    "groups": {"groups": 3},
+    "without centre and bias": {"center": False, "bias": False},
+    "dilated": {"dilation": 2},
+    "depthwise": {"groups": 6},
+}
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("name", PREPARED)
+def test_a_prepared_convolution_is_the_one_of_the_engine(name, layout):
+    layer = LPSConv2d(6, 6, 5, **{"padding": 2, **PREPARED[name]}, num_levels=1, engine="expand")
+    x = torch.randn(2, 6, 11, 12).contiguous(memory_format=layout)
+    expected = step(layer, x)
+    assert not isinstance(layer._last_call.decision._last[1], decided.Decided)
+    again = step(layer, x)
+    assert_close(again, expected, rtol=0, atol=0)
+    assert again[0].is_contiguous(memory_format=layout)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"engine": "bags"}, {"engine": "expand", "padding": "same", "kernel_size": 4}, {"engine": "reference"}],
+)
+def test_what_is_no_single_convolution_is_not_prepared(options):
+    layer = LPSConv2d(**{"in_channels": 3, "out_channels": 4, "kernel_size": 5, "num_levels": 1, **options})
+    x = torch.randn(2, 3, 9, 9)
+    layer(x)
+    assert isinstance(layer._last_call.decision._last[1], decided.Decided)
+
+
+def test_what_a_transform_has_seen_is_not_prepared():
+    layer, x = LPSConv2d(3, 4, 5, padding=2, num_levels=1), torch.randn(2, 3, 9, 9)
+    torch.func.grad(lambda x: layer(x).sum())(x)
+    assert isinstance(layer._last_call.decision._last[1], decided.Decided)
+    assert_close(step(layer, x), step(copy.deepcopy(layer), x))
+
+
 def test_another_number_of_threads_is_another_kind(on_threads):
     layer, x = LPSConv2d(3, 4, 5, padding=2, num_levels=1), torch.randn(2, 3, 9, 9)
     layer(x)
