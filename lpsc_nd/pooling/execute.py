@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
 
+import torch
 from torch import Tensor
 
 from lpsc_nd.geometry import Reduction
@@ -46,7 +47,7 @@ def conv(
     ``last`` is what the caller remembers of the call before.
     """
     settings, parameters = (window, groups, padding_mode, reduction, engine), (weight, center_weight, bias)
-    last = None if is_traced() or is_watched() else last
+    last = None if torch.compiler.is_compiling() else last
     if last is not None and (answer := last.answer(x, parameters, settings)) is not None:
         return answer
     inputs.check_rank(x, window.ndim)
@@ -63,7 +64,7 @@ def conv(
     decided = decide(window, *sizes, *kind, engine)
     with without_autocast(x, autocast=autocast):
         y = decided(cast(padded) if autocast else padded, *parameters)
-    if last is not None and padded is x and not autocast:
+    if last is not None and padded is x and not (autocast or is_traced() or is_watched()):
         last.learn(x, parameters, settings, decided)
     return y
 

@@ -17,9 +17,10 @@ def is_plain(*tensors: Tensor) -> bool:
     """
     return (
         not torch.is_grad_enabled()
-        and not is_traced()
-        and not is_transformed()
-        and not is_watched()
+        and not torch.compiler.is_compiling()
+        and torch._C._get_tracing_state() is None
+        and not torch._C._are_functorch_transforms_active()
+        and not is_in_torch_dispatch_mode()
         and forward_ad._current_level < 0
         and all(map(_is_plain_tensor, tensors))
     )

@@ -19,7 +19,7 @@ from lpsc_nd.pooling.decided import Decided, LastDecision, Parameters, Settings
 from lpsc_nd.pooling.expand import CONVOLUTIONS, Prepared, prepared, symmetric
 from lpsc_nd.pooling.kept import Kept, find_folded, find_kernel
 from lpsc_nd.pooling.layout import memory_format
-from lpsc_nd.pooling.plain import is_plain
+from lpsc_nd.pooling.plain import is_plain, is_traced, is_watched
 
 Run = Callable[[Tensor, Tensor | None], Tensor]
 """From input and bias to output, with everything else decided."""
@@ -31,6 +31,7 @@ class Call(NamedTuple):
     Args:
         settings: what the layer says.
         parameters: its weight, centre weight and bias.
+        bias_shape: that of the bias, None if there is none.
         shape: that of the input.
         strides: those of the input.
         dtype: type of input, weights and bias.
@@ -41,6 +42,7 @@ class Call(NamedTuple):
 
     settings: Settings
     parameters: Parameters
+    bias_shape: torch.Size | None
     shape: torch.Size
     strides: tuple[int, ...]
     dtype: torch.dtype
@@ -66,7 +68,7 @@ class LastCall:
         """Return the output, with a graph or without, if what is remembered serves for this call, else None."""
         if not torch.is_grad_enabled():
             return self.repeat(x, parameters, settings)
-        run = self.decision.find(x, parameters, settings)
+        run = None if is_traced() or is_watched() else self.decision.find(x, parameters, settings)
         return None if run is None else run(x, *parameters)
 
     def learn(self, x: Tensor, parameters: Parameters, settings: Settings, decided: Decided) -> None:
@@ -94,7 +96,7 @@ class LastCall:
         before, center_before, bias_before = call.parameters
         if weight is not before or center_weight is not center_before or bias is not bias_before:
             return None
-        if bias is not None and (bias.dtype != call.dtype or not bias.is_cpu or bias.shape != weight.shape[:1]):
+        if bias is not None and (bias.dtype != call.dtype or not bias.is_cpu or bias.shape != call.bias_shape):
             return None  # ``bias.data`` has been exchanged
         if torch.get_num_threads() != call.threads:  # another engine may be the faster one now
             return None
@@ -111,7 +113,8 @@ class LastCall:
         found = (_find_convolution if is_one else _find_sums)(x, parameters[0], decided)
         if found is not None:
             of_x = (x.shape, x.stride(), x.dtype)
-            self._call = Call(settings, parameters, *of_x, torch.get_num_threads(), *found)
+            bias_shape = None if parameters[2] is None else parameters[2].shape
+            self._call = Call(settings, parameters, bias_shape, *of_x, torch.get_num_threads(), *found)
 
     def __deepcopy__(self, memo: dict[int, object]) -> LastCall:
         return LastCall()
