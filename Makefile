@@ -52,7 +52,7 @@ bench-networks: $(READY) ## time whole networks beside conventional ones (about 
 bench-points: $(READY) ## time point layers beside kernel-point convolutions (about two minutes)
 	$(BIN)/python -m benchmarks.points
 
-bench-gpu: $(READY) ## time layers on a GPU beside dense convolutions (about four minutes)
+bench-gpu: $(READY) ## time layers on a GPU beside dense convolutions
 	$(BIN)/python -m benchmarks.gpu
 
 bench-threads: $(READY) ## time one thread and two in turns (about a quarter of an hour)

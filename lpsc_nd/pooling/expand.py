@@ -10,15 +10,13 @@ from torch.nn import functional as F
 
 from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling.constants import bag_taps
+from lpsc_nd.pooling.decided import Run
 from lpsc_nd.pooling.dense_kernel import dense_kernel
 from lpsc_nd.pooling.kept import kernel_of
 from lpsc_nd.pooling.layout import memory_format
 from lpsc_nd.pooling.plain import is_traced, is_transformed, is_watched
 from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.window import Window
-
-Prepared = Callable[[Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
-"""From input, weight, centre weight and bias to output."""
 
 CONVOLUTIONS: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
@@ -39,14 +37,15 @@ def conv(
     return dense(x, kernel, None if bias is None else bias.to(x.dtype), window, groups)
 
 
-def prepared(x: Tensor, weight: Tensor, window: Window, groups: int, reduction: Reduction) -> Prepared | None:
+def prepared(x: Tensor, weight: Tensor, window: Window, groups: int, reduction: Reduction) -> Run | None:
     """Return :func:`conv` for inputs and weights of these shapes in float32 or float64, with all else looked up before.
 
     It is one function instead of a dozen, which between other calls are out of the caches: 5 % of a training step of a
     stem on 8 images. None where the input has to be padded first, or is seen by a transform or a mode.
     """
-    uneven = any(before != after or before < 0 for before, after in window.padding)
-    if uneven or window.num_bags == 0 or weight.dtype != compute_dtype(x.dtype) or is_transformed() or is_watched():
+    if not window.pads_evenly or window.num_bags == 0 or is_transformed() or is_watched():
+        return None
+    if not weight.dtype == x.dtype == compute_dtype(x.dtype):
         return None
     taps, bags = bag_taps(window.stencil, window.center, reduction, weight), window.num_bags
     size, convolve = (*weight.shape[:2], *window.stencil.kernel_size), CONVOLUTIONS[window.ndim]
@@ -76,7 +75,7 @@ def pool(x: Tensor, window: Window) -> Tensor:
 
 def symmetric(x: Tensor, window: Window) -> tuple[Tensor, tuple[int, ...]]:
     """Leave padding that is equal on both sides to the convolution, and add any other now."""
-    if all(before == after >= 0 for before, after in window.padding):
+    if window.pads_evenly:
         return x, tuple(before for before, _ in window.padding)
     counts = [count for pair in reversed(window.padding) for count in pair]
     grown = F.pad(x, [max(0, count) for count in counts])  # cutting first might leave less than nothing

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lpsc_nd.pooling import bags, depthwise
 from lpsc_nd.pooling.decided import Decided, LastDecision, Parameters, Settings
-from lpsc_nd.pooling.expand import CONVOLUTIONS, Prepared, prepared, symmetric
+from lpsc_nd.pooling.expand import CONVOLUTIONS, prepared, symmetric
 from lpsc_nd.pooling.kept import Kept, find_folded, find_kernel
 from lpsc_nd.pooling.layout import memory_format
 from lpsc_nd.pooling.plain import is_plain, is_traced, is_watched
@@ -81,7 +81,10 @@ class LastCall:
             decided: what was run.
         """
         if torch.is_grad_enabled():
-            self.decision.keep(x, parameters, settings, _prepared(x, parameters[0], decided) or decided)
+            plain = decided.name == "expand" and decided.whole is None
+            of_engine = (decided.window, decided.groups, decided.reduction)
+            ready = prepared(x, parameters[0], *of_engine) if plain else None
+            self.decision.keep(x, parameters, settings, ready or decided)
         elif is_plain(x, *(parameter for parameter in parameters if parameter is not None)):
             self.remember(x, parameters, settings, decided)  # else the one before may come again, between other calls
 
@@ -123,13 +126,6 @@ class LastCall:
         return LastCall, ()
 
 
-def _prepared(x: Tensor, weight: Tensor, decided: Decided) -> Prepared | None:
-    """Return the dense convolution of a decision with all that depends on no values looked up before."""
-    if decided.name != "expand" or decided.whole is not None or weight.dtype != x.dtype:
-        return None
-    return prepared(x, weight, decided.window, decided.groups, decided.reduction)
-
-
 def _find_convolution(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept, Run] | None:
     """Return the dense convolution that was made, if its kernel is kept."""
     window, groups = decided.window, decided.groups
@@ -157,7 +153,7 @@ def _find_sums(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept, Run] 
 def _is_one_convolution(x: Tensor, out_channels: int, decided: Decided) -> bool:
     """Tell whether an engine hands its input to PyTorch's convolution as it is."""
     window = decided.window
-    if any(before != after or before < 0 for before, after in window.padding):
+    if not window.pads_evenly:
         return False
     if decided.name == "bags":
         return depthwise.takes_as_it_is(x, window, out_channels, decided.groups)

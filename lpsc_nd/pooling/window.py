@@ -47,6 +47,11 @@ class Window:
         return self.stencil.num_regions + self.center
 
     @property
+    def pads_evenly(self) -> bool:
+        """Whether as many zeros are added before as after every axis, and nothing is cut off."""
+        return all(before == after >= 0 for before, after in self.padding)
+
+    @property
     def extent(self) -> tuple[int, ...]:
         """Cells that the dilated window spans, per axis."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.stencil.kernel_size, self.dilation, strict=True))

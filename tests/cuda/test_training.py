@@ -29,6 +29,8 @@ def test_configurations_train(name, precision, tmp_path, monkeypatch):
         "--data.init_args.num_workers=0", "--trainer.enable_model_summary=false",
     ]  # fmt: skip
     try:
-        run(["fit", *words])
+        cli = run(["fit", *words])
     finally:
         torch.use_deterministic_algorithms(False)
+    assert cli.trainer.global_step == 2
+    assert cli.trainer.strategy.root_device.type == "cuda"
