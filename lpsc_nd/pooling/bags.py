@@ -20,6 +20,7 @@ from lpsc_nd.pooling.costs import Way, cheapest_way, grads_apart, mixes_first
 from lpsc_nd.pooling.folding import exchanged
 from lpsc_nd.pooling.layout import by_site, empty_sites
 from lpsc_nd.pooling.mixing import Mixing
+from lpsc_nd.pooling.packed import Convolve
 from lpsc_nd.pooling.plan import Plan, plan
 from lpsc_nd.pooling.run_tables import slab_elements
 from lpsc_nd.pooling.scratch import scratch
@@ -57,6 +58,14 @@ def forward_of(window: Window, shape: Sequence[int], out_channels: int, groups: 
     if mixes_first(window, ones, tuple(shape[2:]), shape[1], out_channels, groups):
         return partial(mix_first.conv, steps=ones)
     return partial(_conv_by_tiles, groups=groups)
+
+
+def prepared(x: Tensor, weight: Tensor, window: Window, groups: int) -> Convolve:
+    """Return :func:`conv` for inputs of the kind of ``x`` and these weights."""
+    run = forward_of(window, x.shape, weight.shape[0], groups, x.device)
+    if run is side_by_side.conv:
+        return side_by_side.prepared(x, weight, window)
+    return lambda x, bias: run(x, weight, bias, window)
 
 
 def _conv_by_tiles(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:

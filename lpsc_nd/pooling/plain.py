@@ -18,11 +18,18 @@ def is_plain(*tensors: Tensor) -> bool:
     return (
         not torch.is_grad_enabled()
         and not torch.compiler.is_compiling()
-        and torch._C._get_tracing_state() is None
+        and is_unobserved()
+        and all(map(is_plain_tensor, tensors))
+    )
+
+
+def is_unobserved() -> bool:
+    """Tell whether, beside autograd and dynamo, nobody differentiates, traces, batches or watches."""
+    return (
+        torch._C._get_tracing_state() is None
         and not torch._C._are_functorch_transforms_active()
         and not is_in_torch_dispatch_mode()
         and forward_ad._current_level < 0
-        and all(map(_is_plain_tensor, tensors))
     )
 
 
@@ -51,7 +58,7 @@ def is_transformed() -> bool:
     return torch._C._are_functorch_transforms_active()
 
 
-def _is_plain_tensor(tensor: Tensor) -> bool:
+def is_plain_tensor(tensor: Tensor) -> bool:
     """Tell whether a tensor is PyTorch's own, on the CPU, and no batch of ``torch.autograd.grad(is_grads_batched)``."""
     if type(tensor) not in (Tensor, nn.Parameter) or not tensor.is_cpu:
         return False

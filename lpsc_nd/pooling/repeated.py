@@ -9,7 +9,6 @@ as long as the weights are, byte by byte, those that the dense kernel or the fol
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,49 +18,26 @@ from lpsc_nd.pooling.decided import Decided, LastDecision, Parameters, Settings
 from lpsc_nd.pooling.expand import CONVOLUTIONS, prepared, symmetric
 from lpsc_nd.pooling.kept import Kept, find_folded, find_kernel
 from lpsc_nd.pooling.layout import memory_format
-from lpsc_nd.pooling.plain import is_plain, is_traced, is_watched
+from lpsc_nd.pooling.packed import Convolve, packed_convolution
+from lpsc_nd.pooling.plain import is_plain, is_plain_tensor, is_traced, is_unobserved, is_watched
 
-Run = Callable[[Tensor, Tensor | None], Tensor]
-"""From input and bias to output, with everything else decided."""
-
-
-class Call(NamedTuple):
-    """A call that has been made, and what it was derived from.
-
-    Args:
-        settings: what the layer says.
-        parameters: its weight, centre weight and bias.
-        bias_shape: that of the bias, None if there is none.
-        shape: that of the input.
-        strides: those of the input.
-        dtype: type of input, weights and bias.
-        threads: how many PyTorch had.
-        kept: what is kept of the weights: the values that it was made from.
-        run: makes the call again.
-    """
-
-    settings: Settings
-    parameters: Parameters
-    bias_shape: torch.Size | None
-    shape: torch.Size
-    strides: tuple[int, ...]
-    dtype: torch.dtype
-    threads: int
-    kept: Kept
-    run: Run
+Repeat = Callable[[Tensor, tuple[Tensor | None, ...], Settings], Tensor | None]
+"""From input, parameters and settings to the output, or to None if anything but values of input and bias is another."""
 
 
 class LastCall:
     """What a layer remembers of its last calls; copies and pickles of the layer begin without.
 
     Attributes:
+        repeat: gives the output of a call without a graph if it is the last one again, on an input of other values,
+            else None.
         decision: what was decided for the last one with a graph.
     """
 
-    __slots__ = ("_call", "decision")
+    __slots__ = ("decision", "repeat")
 
     def __init__(self) -> None:
-        self._call: Call | None = None
+        self.repeat: Repeat = _nothing
         self.decision = LastDecision()
 
     def answer(self, x: Tensor, parameters: Parameters, settings: Settings) -> Tensor | None:
@@ -88,36 +64,15 @@ class LastCall:
         elif is_plain(x, *(parameter for parameter in parameters if parameter is not None)):
             self.remember(x, parameters, settings, decided)  # else the one before may come again, between other calls
 
-    def repeat(self, x: Tensor, parameters: Parameters, settings: Settings) -> Tensor | None:
-        """Return the output if this call is the last one again, on an input of other values, else None."""
-        call = self._call
-        if call is None or type(x) is not Tensor or not is_plain(x):
-            return None
-        if x.dtype != call.dtype or x.shape != call.shape or x.stride() != call.strides or settings != call.settings:
-            return None
-        weight, center_weight, bias = parameters
-        before, center_before, bias_before = call.parameters
-        if weight is not before or center_weight is not center_before or bias is not bias_before:
-            return None
-        if bias is not None and (bias.dtype != call.dtype or not bias.is_cpu or bias.shape != call.bias_shape):
-            return None  # ``bias.data`` has been exchanged
-        if torch.get_num_threads() != call.threads:  # another engine may be the faster one now
-            return None
-        if torch.is_autocast_enabled("cpu") or not call.kept.is_of(weight, center_weight):
-            return None
-        return call.run(x, bias)
-
     def remember(self, x: Tensor, parameters: Parameters, settings: Settings, decided: Decided) -> None:
         """Remember a call without a graph, if it is to be repeated so; arguments as for :meth:`learn`."""
-        self._call = None
+        self.repeat = _nothing
         if decided.whole is not None:  # its weights are divided, and nothing is kept of those
             return
         is_one = _is_one_convolution(x, len(parameters[0]), decided)
         found = (_find_convolution if is_one else _find_sums)(x, parameters[0], decided)
         if found is not None:
-            of_x = (x.shape, x.stride(), x.dtype)
-            bias_shape = None if parameters[2] is None else parameters[2].shape
-            self._call = Call(settings, parameters, bias_shape, *of_x, torch.get_num_threads(), *found)
+            self.repeat = repeater(x, parameters, settings, *found)
 
     def __deepcopy__(self, memo: dict[int, object]) -> LastCall:
         return LastCall()
@@ -126,19 +81,67 @@ class LastCall:
         return LastCall, ()
 
 
-def _find_convolution(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept, Run] | None:
+def _nothing(x: Tensor, parameters: tuple[Tensor | None, ...], settings: Settings) -> None:
+    """Answer for a layer that remembers no call."""
+
+
+def repeater(x: Tensor, parameters: Parameters, settings: Settings, kept: Kept, run: Convolve) -> Repeat:
+    """Return what makes a call without a graph again.
+
+    It is one function, as each that is called costs microseconds where it has left the caches.
+
+    Args:
+        x: the input.
+        parameters: weight, centre weight and bias.
+        settings: what the layer says.
+        kept: what is kept of the weights, with the values that it was made from.
+        run: makes the call.
+    """
+    shape, strides, dtype, machine = x.shape, x.stride(), x.dtype, _machine()
+    first_weight, first_center_weight, first_bias = parameters
+    bias_shape = None if first_bias is None else first_bias.shape
+
+    def repeat(x: Tensor, parameters: tuple[Tensor | None, ...], now: Settings) -> Tensor | None:
+        if torch.is_grad_enabled() or type(x) is not Tensor:
+            return None
+        if x.dtype != dtype or x.shape != shape or x.stride() != strides:
+            return None
+        if now != settings or not is_unobserved() or not is_plain_tensor(x) or torch.is_autocast_enabled("cpu"):
+            return None
+        weight, center_weight, bias = parameters
+        if weight is not first_weight or center_weight is not first_center_weight or bias is not first_bias:
+            return None
+        if bias is not None and (bias.dtype != dtype or not bias.is_cpu or bias.shape != bias_shape):
+            return None  # ``bias.data`` has been exchanged
+        if weight is None or _machine() != machine or not kept.is_of(weight, center_weight):
+            return None
+        return run(x, bias)
+
+    return repeat
+
+
+def _machine() -> tuple[int, bool]:
+    """Return how many threads PyTorch has, and whether it uses oneDNN: another engine may be the faster one without."""
+    return torch.get_num_threads(), torch._C._get_mkldnn_enabled()
+
+
+def _find_convolution(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept, Convolve] | None:
     """Return the dense convolution that was made, if its kernel is kept."""
     window, groups = decided.window, decided.groups
     kept = find_kernel(weight, window, decided.reduction, x.dtype)
     if kept is None:
         return None
-    convolve, (_, padding) = CONVOLUTIONS[window.ndim], symmetric(x, window)
+    convolve, how = CONVOLUTIONS[window.ndim], (symmetric(x, window)[1], window.stride, window.dilation, groups)
     with torch.inference_mode(False), torch.no_grad():  # in the format that the convolution would bring it to each time
         kernel = kept.made.contiguous(memory_format=memory_format(x))
-    return kept, lambda x, bias: convolve(x, kernel, bias, window.stride, padding, window.dilation, groups)
+        packed = packed_convolution(x, kernel, how)
+    if packed is not None:
+        return kept, packed
+    padding, stride, dilation, _ = how
+    return kept, lambda x, bias: convolve(x, kernel, bias, stride, padding, dilation, groups)
 
 
-def _find_sums(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept, Run] | None:
+def _find_sums(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept, Convolve] | None:
     """Return the call of the bag engine that was made, if the folded weights are kept."""
     window, groups = decided.window, decided.groups
     if decided.name != "bags" or depthwise.suits(window, x.shape[1], len(weight), groups):
@@ -146,8 +149,7 @@ def _find_sums(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept, Run] 
     kept = find_folded(weight, window, decided.reduction, x.dtype)
     if kept is None:
         return None
-    run, folded = bags.forward_of(window, x.shape, len(weight), groups, x.device), kept.made
-    return kept, lambda x, bias: run(x, folded, bias, window)
+    return kept, bags.prepared(x, kept.made, window, groups)
 
 
 def _is_one_convolution(x: Tensor, out_channels: int, decided: Decided) -> bool:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -34,20 +32,33 @@ class _Kept(threading.local):
 _kept = _Kept()
 
 
-@contextmanager
-def scratch(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Iterator[Tensor]:
-    """Lend a tensor of undefined values; what is lent is not lent again before it is given back."""
-    if device.type != "cpu":
-        yield torch.empty(shape, dtype=dtype, device=device)
-        return
-    buffer, _kept.buffer = _kept.buffer, None
-    if buffer is None or buffer.lent.shape != shape or buffer.lent.dtype != dtype:
-        buffer = _prepare(buffer, shape, dtype)
-    try:
-        yield buffer.lent
-    finally:
-        if buffer.memory.numel() <= KEPT_BYTES:
-            _kept.buffer = buffer
+class scratch:  # noqa: N801  # it reads as a function does
+    """Lend a tensor of undefined values in a ``with`` block; what is lent is not lent again before it is given back.
+
+    Args:
+        shape: that of the tensor.
+        dtype: its type.
+        device: its device.
+    """
+
+    __slots__ = ("_buffer", "_device", "_dtype", "_shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> None:
+        self._shape, self._dtype, self._device = shape, dtype, device
+        self._buffer: Buffer | None = None
+
+    def __enter__(self) -> Tensor:
+        if self._device.type != "cpu":
+            return torch.empty(self._shape, dtype=self._dtype, device=self._device)
+        buffer, _kept.buffer = _kept.buffer, None
+        if buffer is None or buffer.lent.shape != self._shape or buffer.lent.dtype != self._dtype:
+            buffer = _prepare(buffer, self._shape, self._dtype)
+        self._buffer = buffer
+        return buffer.lent
+
+    def __exit__(self, *raised: object) -> None:
+        if self._buffer is not None and self._buffer.memory.numel() <= KEPT_BYTES:
+            _kept.buffer = self._buffer
 
 
 def _prepare(buffer: Buffer | None, shape: tuple[int, ...], dtype: torch.dtype) -> Buffer:

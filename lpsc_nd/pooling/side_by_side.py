@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import starmap
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from lpsc_nd.pooling.folding import exchanged
 from lpsc_nd.pooling.layout import empty_sites, read_sites_first, write_sites_first
+from lpsc_nd.pooling.packed import Convolve
 from lpsc_nd.pooling.pairs import Index, pairs, to_index
 from lpsc_nd.pooling.scratch import scratch
 from lpsc_nd.pooling.slabs import shares
@@ -39,7 +40,6 @@ ROW_ELEMENTS = 128
 
 POOLED_ELEMENTS = 2**21
 """Elements of a pooled matrix: eight MiB in float32, as the convolution gains more from length than from caches."""
-
 
 Place = tuple[slice, slice, slice]
 """Images, channels and sites, row-major."""
@@ -62,6 +62,11 @@ class Division(NamedTuple):
     groups: tuple[slice, ...]
     parts: tuple[Part, ...]
 
+    @property
+    def is_undivided(self) -> bool:
+        """Whether all sites of all images are one part."""
+        return len(self.groups) == len(self.parts) == 1
+
 
 def images_at_once(batch: int, channels: int) -> int:
     """Return how many images stand in a row at the most, so that all groups are about equal."""
@@ -71,8 +76,32 @@ def images_at_once(batch: int, channels: int) -> int:
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor:
     """Pool and mix: (B, C, *in), (C', C, bags) in the compute type -> (B, C', *out) in the type of ``x``."""
+    return prepared(x, weight, window)(x, bias)
+
+
+def prepared(x: Tensor, weight: Tensor, window: Window) -> Convolve:
+    """Return :func:`conv` for inputs of the kind of ``x`` and these weights, with all else looked up before."""
     division = division_of(x, window)
-    y, kernel = empty_sites(x, weight.shape[0], division.sites), weight.unsqueeze(-1)
+    kernel = weight.unsqueeze(-1).contiguous(memory_format=torch.channels_last)  # as the convolution reads it
+    if not division.is_undivided:
+        return partial(_conv_in_parts, kernel, window, division)
+    (images, channels, *size), ((_, lanes, index),) = x.shape, division.parts
+    table_shape = (math.prod(size), images * channels)
+    sums_shape = (lanes, window.num_bags, -1, channels)
+
+    def run(x: Tensor, bias: Tensor | None) -> Tensor:
+        y = empty_sites(x, kernel.shape[0], division.sites)
+        with scratch(table_shape, kernel.dtype, x.device) as table:
+            write_sites_first(table, x)
+            sums = sum_bags(table, *index)
+        store(y, sums.view(sums_shape).permute(0, 3, 1, 2), kernel, bias)
+        return y
+
+    return run
+
+
+def _conv_in_parts(kernel: Tensor, window: Window, division: Division, x: Tensor, bias: Tensor | None) -> Tensor:
+    y = empty_sites(x, kernel.shape[0], division.sites)
     for place, pooled in pooled_parts(x, window, division):
         store(at(y, place), pooled, kernel, bias)
         del pooled
@@ -113,14 +142,13 @@ def pooled_parts(x: Tensor, window: Window, division: Division) -> Iterator[tupl
     The sums are (lanes, C, bags, sites / lanes * images), channels last, in the compute type.
     """
     channels, cells, bags = x.shape[1], math.prod(x.shape[2:]), window.num_bags
-    is_one = len(division.groups) == len(division.parts) == 1
     for images in division.groups:
         count = images.stop - images.start
         with scratch((cells, count * channels), compute_dtype(x.dtype), x.device) as table:
-            write_sites_first(table, x if is_one else x[images])
+            write_sites_first(table, x if division.is_undivided else x[images])
             for part, lanes, index in division.parts:
                 sums = sum_bags(table, *index)
-                place = None if is_one else (images, slice(None), part)
+                place = None if division.is_undivided else (images, slice(None), part)
                 yield place, sums.view(lanes, bags, -1, channels).permute(0, 3, 1, 2)
                 del sums
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ctypes import Array, c_char
+from ctypes import c_char
 
 from torch import Tensor
 
@@ -18,11 +18,13 @@ class Snapshot:
         tensor: what is copied; :meth:`takes` says which can be.
     """
 
-    __slots__ = ("_bytes", "_dtype", "_memory", "_shape")
+    __slots__ = ("_address", "_bytes", "_dtype", "_memory", "_shape", "_view")
 
     def __init__(self, tensor: Tensor) -> None:
         self._dtype, self._shape, self._memory = tensor.dtype, tensor.shape, c_char * tensor.nbytes
-        self._bytes = bytearray(self._view(tensor))  # which compares itself with other memory where that lies
+        self._address = tensor.data_ptr()
+        self._view = self._memory.from_address(self._address)
+        self._bytes = bytearray(self._view)  # which compares itself with other memory where that lies
 
     @staticmethod
     def takes(tensor: Tensor) -> bool:
@@ -31,13 +33,10 @@ class Snapshot:
 
     def is_of(self, tensor: Tensor) -> bool:
         """Tell whether a tensor has the values that were copied, in the same type, shape and order."""
-        return (
-            tensor.is_cpu
-            and tensor.is_contiguous()
-            and tensor.dtype == self._dtype
-            and tensor.shape == self._shape
-            and self._bytes == self._view(tensor)  # type: ignore[comparison-overlap]  # of any two buffers the bytes
-        )
-
-    def _view(self, tensor: Tensor) -> Array[c_char]:
-        return self._memory.from_address(tensor.data_ptr())
+        if not (tensor.is_cpu and tensor.dtype == self._dtype and tensor.shape == self._shape):
+            return False
+        if not tensor.is_contiguous():
+            return False
+        address = tensor.data_ptr()
+        view = self._view if address == self._address else self._memory.from_address(address)
+        return self._bytes == view  # type: ignore[comparison-overlap]  # of any two buffers the bytes

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 from torch._dynamo.testing import CompileCounter
+from torch.nn.utils import parametrize
 from torch.testing import assert_close
 
 from lpsc_nd import LPSConv1d, LPSConv2d
@@ -128,6 +129,58 @@ def test_another_number_of_threads_is_no_repetition(on_threads, make):
         layer(x)
         assert repeats(layer, x)
     assert not repeats(layer, x)
+
+
+@pytest.mark.filterwarnings("ignore:TF32 acceleration on top of oneDNN:UserWarning")
+@torch.no_grad()
+@pytest.mark.parametrize("make", [stem, pooled])
+def test_a_call_without_onednn_is_no_repetition_of_one_with_it(make):
+    layer = make()
+    x = torch.randn(2, layer.in_channels, 9, 9)
+    layer(x)
+    assert repeats(layer, x)
+    with torch.backends.mkldnn.flags(enabled=False):
+        assert not repeats(layer, x)
+        for _ in range(2):
+            assert_close(layer(x), layer.to_conv()(x))
+        assert repeats(layer, x)
+    assert not repeats(layer, x)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_a_repeated_stem_is_the_first_call_bit_by_bit(memory_format):
+    layer = LPSConv2d(3, 64, 11, 4, 5, num_levels=3, num_directions=8, engine="expand")
+    x = torch.randn(8, 3, 32, 32).contiguous(memory_format=memory_format)
+    y = layer(x)
+    assert repeats(layer, x)
+    again = layer(x)
+    assert_close(again, y, rtol=0, atol=0)
+    assert again.stride() == y.stride()
+
+
+class Doubled(nn.Module):
+    """A parametrization."""
+
+    def forward(self, values):
+        return 2 * values
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("make", [stem, pooled])
+def test_weights_that_are_computed_are_not_those_of_the_last_call(make):
+    layer = make()
+    x = torch.randn(2, layer.in_channels, 9, 9)
+    before = layer(x)
+    assert repeats(layer, x)
+    parametrize.register_parametrization(layer, "weight", Doubled())
+    assert not repeats(layer, x)
+    assert not torch.allclose(layer(x), before)
+    for _ in range(2):
+        assert_close(layer(x), layer.to_conv()(x))
+        layer.parametrizations.weight.original += 1
+    parametrize.remove_parametrizations(layer, "weight")
+    assert_close(layer(x), layer.to_conv()(x))
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")

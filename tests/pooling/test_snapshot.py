@@ -27,6 +27,16 @@ def test_a_change_of_any_number_is_noticed_and_its_return(shape, dtype, data):
     assert snapshot.is_of(tensor)
 
 
+def test_a_tensor_that_moves_to_other_memory_is_read_there():
+    parameter = nn.Parameter(torch.ones(3), requires_grad=False)
+    snapshot, first = Snapshot(parameter), parameter.data
+    parameter.data = torch.tensor([1.0, 2.0, 1.0])
+    assert not snapshot.is_of(parameter)
+    parameter.data[1] = 1.0
+    first.zero_()
+    assert snapshot.is_of(parameter)
+
+
 def test_bytes_are_compared_and_not_numbers():
     nan, zero = torch.tensor([float("nan")]), torch.tensor([0.0])
     of_nan, of_zero = Snapshot(nan), Snapshot(zero)
