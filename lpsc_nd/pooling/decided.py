@@ -1,4 +1,4 @@
-"""What a layer decided for its last call with a graph, which serves for the next on an input of the same kind.
+"""What is decided for a call; for one with a graph it serves for the next on an input of the same kind.
 
 Checking input and parameters, trimming the window and choosing an engine depend on no values. Done once, they save a
 hundredth of a millisecond in a loop of calls, two between other calls.
@@ -6,17 +6,16 @@ hundredth of a millisecond in a loop of calls, two between other calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from lpsc_nd.geometry import Reduction
-from lpsc_nd.pooling.autocast import is_autocast
 from lpsc_nd.pooling.folding import divide
-from lpsc_nd.pooling.shapes import Derivatives, derivatives_of
+from lpsc_nd.pooling.plain import is_ordinary, is_unobserved
 from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.window import Window
 
@@ -31,6 +30,9 @@ Run = Callable[[Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
 
 Settings = tuple[Any, ...]
 """All that a call depends on beside its tensors."""
+
+Answer = Callable[[Tensor, Sequence[Tensor | None], Settings], Tensor | None]
+"""From input, parameters and settings to the output, or to None if it is another kind of call than the one before."""
 
 
 @dataclass(frozen=True)
@@ -65,59 +67,40 @@ class Decided:
         return self.engine(x, weight, center_weight, bias, self.window, self.groups, self.left_reduction)
 
 
-class Kind(NamedTuple):
-    """All of a call that decisions depend on, but for type and device of the parameters, which are those of the input.
+def repeating(x: Tensor, parameters: Parameters, settings: Settings, run: Run) -> Answer:
+    """Return what makes a call with a graph again, on an input and parameters of the same kind: all but their values.
+
+    It is one function, as each that is called costs microseconds where it has left the caches. No tensors are held.
 
     Args:
+        x: the input, outside of autocast.
+        parameters: weight, centre weight and bias.
         settings: what the layer says.
-        shape: that of the input.
-        weight_shape: that of the weight.
-        others: those of centre weight and bias, None where there is none.
-        dtype: type of the input.
-        device: where it is.
-        derivatives: for what there will be gradients.
-        threads: how many PyTorch has.
+        run: makes such calls.
     """
+    shape, dtype, device, needs_gradient = x.shape, x.dtype, x.device, x.requires_grad
+    shapes = tuple(None if parameter is None else parameter.shape for parameter in parameters)
+    threads, device_type = torch.get_num_threads(), device.type
+    has_autocast = torch.amp.is_autocast_available(device_type)
 
-    settings: Settings
-    shape: torch.Size
-    weight_shape: torch.Size
-    others: tuple[torch.Size | None, ...]
-    dtype: torch.dtype
-    device: torch.device
-    derivatives: Derivatives
-    threads: int
-
-    @classmethod
-    def of(cls, x: Tensor, parameters: Parameters, settings: Settings) -> Kind:
-        """Return the kind of a call."""
-        weight, center_weight, bias = parameters
-        others = (None if center_weight is None else center_weight.shape, None if bias is None else bias.shape)
-        shapes = (x.shape, weight.shape, others)
-        return cls(settings, *shapes, x.dtype, x.device, derivatives_of(x), torch.get_num_threads())
-
-
-class LastDecision:
-    """What a layer decided for its last call with a graph; several threads may call the layer."""
-
-    __slots__ = ("_last",)
-
-    def __init__(self) -> None:
-        self._last: tuple[Kind, Run] | None = None
-
-    def find(self, x: Tensor, parameters: Parameters, settings: Settings) -> Run | None:
-        """Return what makes the call if it is of the same kind, else None."""
-        last = self._last  # read once, as another thread may exchange it
-        if last is None or not isinstance(x, Tensor):
+    def repeat(x: Tensor, parameters: Sequence[Tensor | None], now: Settings) -> Tensor | None:
+        if not is_ordinary(x) or x.shape != shape or x.dtype != dtype or x.device != device:
             return None
-        kind, run = last
-        if kind != Kind.of(x, parameters, settings) or is_autocast(x):
+        if x.requires_grad != needs_gradient or not torch.is_grad_enabled() or not is_unobserved():
             return None
-        for parameter in parameters:
-            if parameter is not None and (parameter.dtype != kind.dtype or parameter.device != kind.device):
+        if now != settings or torch.get_num_threads() != threads:
+            return None
+        if has_autocast and torch.is_autocast_enabled(device_type):
+            return None
+        for parameter, its_shape in zip(parameters, shapes, strict=True):
+            if (parameter is None) != (its_shape is None):
                 return None
-        return run
+            if parameter is None:
+                continue
+            if parameter.shape != its_shape or not is_ordinary(parameter):
+                return None
+            if parameter.dtype != dtype or parameter.device != device:
+                return None
+        return run(x, *parameters)  # type: ignore[arg-type]  # the weight is there, as it was before
 
-    def keep(self, x: Tensor, parameters: Parameters, settings: Settings, run: Run) -> None:
-        """Keep what makes calls of this kind, outside of autocast."""
-        self._last = Kind.of(x, parameters, settings), run
+    return repeat

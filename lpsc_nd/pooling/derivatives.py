@@ -44,6 +44,17 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, groups: int, *window: Any)
     return call(ops.both_grads, _BothGrads, x, gy, weight, groups, *window)
 
 
+def gradients(
+    x: Tensor, gy: Tensor, weight: Tensor, need_x: bool, need_weight: bool, groups: int, *window: Any
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return the gradients that are needed; both at once where the stride of 1 lets one pooling serve."""
+    stride = window[2]
+    if need_x and need_weight and all(step == 1 for step in stride):
+        return both_grads(x, gy, weight, groups, *window)
+    gx = input_grad(gy, weight, list(x.shape[2:]), groups, *window) if need_x else None
+    return gx, weight_grad(x, gy, groups, *window) if need_weight else None
+
+
 class _Conv(Function):
     generate_vmap_rule = True
 
@@ -61,7 +72,7 @@ class _Conv(Function):
     def backward(ctx: Any, gy: Tensor) -> Gradients:
         x, weight = ctx.saved_tensors
         need_x, need_weight, need_bias, *_ = ctx.needs_input_grad
-        gx, gw = _gradients(x, gy, weight, need_x, need_weight, ctx.groups, *ctx.window)
+        gx, gw = gradients(x, gy, weight, need_x, need_weight, ctx.groups, *ctx.window)
         gb = gy.sum([0, *range(2, gy.ndim)], dtype=weight.dtype) if ctx.has_bias and need_bias else None
         return gx, gw, gb, *(None,) * 6
 
@@ -162,17 +173,6 @@ class _BothGrads(Function):
         gx_t = add(from_gy, None if weight_t is None else input_grad(gy, weight_t, size, *rest))
         from_x = None if x_t is None else weight_grad(x_t, gy, *rest)
         return gx_t, add(from_x, None if gy_t is None else weight_grad(x, gy_t, *rest))
-
-
-def _gradients(
-    x: Tensor, gy: Tensor, weight: Tensor, need_x: bool, need_weight: bool, groups: int, *window: Any
-) -> tuple[Tensor | None, Tensor | None]:
-    """Return the gradients that are needed; both at once where the stride of 1 lets one pooling serve."""
-    stride = window[2]
-    if need_x and need_weight and all(step == 1 for step in stride):
-        return both_grads(x, gy, weight, groups, *window)
-    gx = input_grad(gy, weight, list(x.shape[2:]), groups, *window) if need_x else None
-    return gx, weight_grad(x, gy, groups, *window) if need_weight else None
 
 
 def _save(ctx: Any, *tensors: Tensor) -> None:

@@ -23,8 +23,10 @@ Gradients = tuple[Tensor | None, ...]
 
 def call(operator: Operator, function: type[Function], *arguments: Any) -> Any:
     """Call an operator, or its function where eager code differentiates."""
-    if torch.compiler.is_compiling() or operator.has_nothing_to_do(*arguments):
+    if torch.compiler.is_compiling():
         return operator(*arguments)
+    if operator.has_nothing_to_do(*arguments):
+        return operator.run(*arguments)
     if not is_transformed():
         return in_one_step(function).apply(*arguments)
     return function.apply(*(Numbers(argument) if isinstance(argument, list) else argument for argument in arguments))

@@ -10,7 +10,17 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.geometry import Reduction
-from lpsc_nd.pooling import bags, depthwise, derivatives, expand, inputs, maximum, pool_derivatives, reference
+from lpsc_nd.pooling import (
+    bag_layer,
+    bags,
+    depthwise,
+    derivatives,
+    expand,
+    inputs,
+    maximum,
+    pool_derivatives,
+    reference,
+)
 from lpsc_nd.pooling.autocast import cast, is_autocast, without_autocast
 from lpsc_nd.pooling.constants import region_divisors
 from lpsc_nd.pooling.decided import ConvEngine, Decided
@@ -129,13 +139,15 @@ def _bags_conv(
     groups: int,
     reduction: Reduction,
 ) -> Tensor:
-    dtype = compute_dtype(x.dtype)
+    dtype, parameters = compute_dtype(x.dtype), (weight, center_weight, bias)
     bias = None if bias is None else bias.to(dtype)
     plain = is_plain(x, weight)
     if plain and depthwise.suits(window, x.shape[1], len(weight), groups):
         return depthwise.convolve(x, kernel_of(weight, center_weight, window, reduction, dtype), bias, window)
     if plain:
         return bags.conv(x, folded_of(weight, center_weight, window, reduction, dtype), bias, window, groups)
+    if bag_layer.suits(x, parameters):
+        return bag_layer.conv(x, parameters, window, groups, reduction)
     folded = fold(weight, center_weight, window.stencil, reduction, dtype)
     return derivatives.conv(x, folded, bias, groups, *window.args)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -9,24 +11,59 @@ from lpsc_nd.geometry import Reduction, Stencil
 from lpsc_nd.pooling.constants import region_divisors
 
 
+class Folding(NamedTuple):
+    """The step from a layer's weights to those of its bags, which is linear.
+
+    The counts are integers until here, and the division is done in the type of accumulation: 1 / N in half precision
+    would be off by 2e-3.
+
+    Args:
+        divisors: count of each region, (R,), in the type of accumulation; None for sums.
+        dtype: type of accumulation.
+    """
+
+    divisors: Tensor | None
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, stencil: Stencil, reduction: Reduction, like: Tensor) -> Folding:
+        """Return that of a stencil, for weights on the device of ``like``, in its type as that of accumulation."""
+        return cls(region_divisors(stencil, reduction, like) if reduction == "mean" else None, like.dtype)
+
+    def divide(self, weight: Tensor) -> Tensor:
+        """Divide by the counts, in the type of accumulation."""
+        weight = weight.to(self.dtype)
+        return weight if self.divisors is None else weight / self.divisors
+
+    def fold(self, weight: Tensor, center_weight: Tensor | None) -> Tensor:
+        """Return (C', C / groups, R [+ 1]) of the weights of regions and centre."""
+        folded = self.divide(weight)
+        if center_weight is None:
+            return folded
+        return torch.cat([folded, center_weight.to(self.dtype).unsqueeze(-1)], dim=-1)
+
+    def carry_back(
+        self, gradient: Tensor, weight: Tensor, center_weight: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the gradients of both weights, in their types, of that of :meth:`fold`'s result."""
+        if center_weight is None:
+            return self.divide(gradient).to(weight.dtype), None
+        regions, center = gradient[..., :-1], gradient[..., -1]
+        return self.divide(regions).to(weight.dtype), center.to(center_weight.dtype)
+
+
 def fold(
     weight: Tensor, center_weight: Tensor | None, stencil: Stencil, reduction: Reduction, dtype: torch.dtype
 ) -> Tensor:
-    """Divide each region's weight by its count and append the centre's: (C', C / groups, R [+ 1]), in ``dtype``.
-
-    The count is an integer until here, and the division is done in the type of accumulation: 1 / N in half precision
-    would be off by 2e-3.
-    """
-    folded = divide(weight, stencil, reduction, dtype)
-    if center_weight is None:
-        return folded
-    return torch.cat([folded, center_weight.to(dtype).unsqueeze(-1)], dim=-1)
+    """Divide each region's weight by its count and append the centre's: (C', C / groups, R [+ 1]), in ``dtype``."""
+    weight = weight.to(dtype)
+    return Folding.of(stencil, reduction, weight).fold(weight, center_weight)
 
 
 def divide(weight: Tensor, stencil: Stencil, reduction: Reduction, dtype: torch.dtype) -> Tensor:
     """Divide each region's weight by its count, for a mean; in ``dtype``."""
     weight = weight.to(dtype)
-    return weight / region_divisors(stencil, reduction, weight) if reduction == "mean" else weight
+    return Folding.of(stencil, reduction, weight).divide(weight)
 
 
 def exchanged(weight: Tensor, groups: int) -> Tensor:

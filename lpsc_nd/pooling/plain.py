@@ -59,7 +59,10 @@ def is_transformed() -> bool:
 
 
 def is_plain_tensor(tensor: Tensor) -> bool:
-    """Tell whether a tensor is PyTorch's own, on the CPU, and no batch of ``torch.autograd.grad(is_grads_batched)``."""
-    if type(tensor) not in (Tensor, nn.Parameter) or not tensor.is_cpu:
-        return False
-    return not torch._C._functorch.is_legacy_batchedtensor(tensor)
+    """Tell whether a tensor is on the CPU and has nothing of its own."""
+    return tensor.is_cpu and is_ordinary(tensor)
+
+
+def is_ordinary(tensor: Tensor) -> bool:
+    """Tell whether a tensor is PyTorch's own, and no batch of ``torch.autograd.grad(is_grads_batched)``."""
+    return type(tensor) in (Tensor, nn.Parameter) and not torch._C._functorch.is_legacy_batchedtensor(tensor)

@@ -8,21 +8,18 @@ as long as the weights are, byte by byte, those that the dense kernel or the fol
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from lpsc_nd.pooling import bags, depthwise
-from lpsc_nd.pooling.decided import Decided, LastDecision, Parameters, Settings
+from lpsc_nd.pooling import bag_layer, bags, depthwise
+from lpsc_nd.pooling.decided import Answer, Decided, Parameters, Run, Settings, repeating
 from lpsc_nd.pooling.expand import CONVOLUTIONS, prepared, symmetric
 from lpsc_nd.pooling.kept import Kept, find_folded, find_kernel
 from lpsc_nd.pooling.layout import memory_format
 from lpsc_nd.pooling.packed import Convolve, packed_convolution
-from lpsc_nd.pooling.plain import is_plain, is_plain_tensor, is_traced, is_unobserved, is_watched
-
-Repeat = Callable[[Tensor, tuple[Tensor | None, ...], Settings], Tensor | None]
-"""From input, parameters and settings to the output, or to None if anything but values of input and bias is another."""
+from lpsc_nd.pooling.plain import is_plain, is_plain_tensor, is_unobserved
 
 
 class LastCall:
@@ -31,21 +28,18 @@ class LastCall:
     Attributes:
         repeat: gives the output of a call without a graph if it is the last one again, on an input of other values,
             else None.
-        decision: what was decided for the last one with a graph.
+        repeat_graph: the same of a call with a graph, on parameters of other values as well.
     """
 
-    __slots__ = ("decision", "repeat")
+    __slots__ = ("repeat", "repeat_graph")
 
     def __init__(self) -> None:
-        self.repeat: Repeat = _nothing
-        self.decision = LastDecision()
+        self.repeat: Answer = _nothing
+        self.repeat_graph: Answer = _nothing
 
-    def answer(self, x: Tensor, parameters: Parameters, settings: Settings) -> Tensor | None:
+    def answer(self, x: Tensor, parameters: Sequence[Tensor | None], settings: Settings) -> Tensor | None:
         """Return the output, with a graph or without, if what is remembered serves for this call, else None."""
-        if not torch.is_grad_enabled():
-            return self.repeat(x, parameters, settings)
-        run = None if is_traced() or is_watched() else self.decision.find(x, parameters, settings)
-        return None if run is None else run(x, *parameters)
+        return (self.repeat_graph if torch.is_grad_enabled() else self.repeat)(x, parameters, settings)
 
     def learn(self, x: Tensor, parameters: Parameters, settings: Settings, decided: Decided) -> None:
         """Remember a call that has been made outside of autocast.
@@ -57,10 +51,7 @@ class LastCall:
             decided: what was run.
         """
         if torch.is_grad_enabled():
-            plain = decided.name == "expand" and decided.whole is None
-            of_engine = (decided.window, decided.groups, decided.reduction)
-            ready = prepared(x, parameters[0], *of_engine) if plain else None
-            self.decision.keep(x, parameters, settings, ready or decided)
+            self.repeat_graph = repeating(x, parameters, settings, _prepared(x, parameters, decided) or decided)
         elif is_plain(x, *(parameter for parameter in parameters if parameter is not None)):
             self.remember(x, parameters, settings, decided)  # else the one before may come again, between other calls
 
@@ -81,11 +72,21 @@ class LastCall:
         return LastCall, ()
 
 
-def _nothing(x: Tensor, parameters: tuple[Tensor | None, ...], settings: Settings) -> None:
+def _nothing(x: Tensor, parameters: Sequence[Tensor | None], settings: Settings) -> None:
     """Answer for a layer that remembers no call."""
 
 
-def repeater(x: Tensor, parameters: Parameters, settings: Settings, kept: Kept, run: Convolve) -> Repeat:
+def _prepared(x: Tensor, parameters: Parameters, decided: Decided) -> Run | None:
+    """Return what runs a call with a graph and has all looked up before, if its engine has that."""
+    of_engine = (decided.window, decided.groups, decided.reduction)
+    if decided.whole is not None:  # weights are divided before
+        return None
+    if decided.name == "bags" and bag_layer.suits(x, parameters):
+        return bag_layer.prepared(x, *of_engine)
+    return prepared(x, parameters[0], *of_engine) if decided.name == "expand" else None
+
+
+def repeater(x: Tensor, parameters: Parameters, settings: Settings, kept: Kept, run: Convolve) -> Answer:
     """Return what makes a call without a graph again.
 
     It is one function, as each that is called costs microseconds where it has left the caches.
@@ -101,7 +102,7 @@ def repeater(x: Tensor, parameters: Parameters, settings: Settings, kept: Kept, 
     first_weight, first_center_weight, first_bias = parameters
     bias_shape = None if first_bias is None else first_bias.shape
 
-    def repeat(x: Tensor, parameters: tuple[Tensor | None, ...], now: Settings) -> Tensor | None:
+    def repeat(x: Tensor, parameters: Sequence[Tensor | None], now: Settings) -> Tensor | None:
         if torch.is_grad_enabled() or type(x) is not Tensor:
             return None
         if x.dtype != dtype or x.shape != shape or x.stride() != strides:

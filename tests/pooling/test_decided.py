@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import inspect
 import weakref
 
 import pytest
@@ -22,7 +23,13 @@ def found(layer, x) -> bool:
     """Tell whether a call would be answered by what the layer decided before."""
     settings = (layer.window, layer.groups, layer.padding_mode, layer.reduction, layer.engine)
     parameters = (layer.weight, layer.center_weight, layer.bias)
-    return layer._last_call.decision.find(x, parameters, settings) is not None
+    return layer._last_call.repeat_graph(x, parameters, settings) is not None
+
+
+def prepared(layer) -> bool:
+    """Tell whether more than the choice of an engine is remembered."""
+    repeat = layer._last_call.repeat_graph
+    return not isinstance(inspect.getclosurevars(repeat).nonlocals["run"], decided.Decided)
 
 
 def step(layer, x) -> list[torch.Tensor]:
@@ -90,11 +97,12 @@ PREPARED = {
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("name", PREPARED)
-def test_a_prepared_convolution_is_the_one_of_the_engine(name, layout):
-    layer = LPSConv2d(6, 6, 5, **{"padding": 2, **PREPARED[name]}, num_levels=1, engine="expand")
+@pytest.mark.parametrize("engine", ["expand", "bags"])
+def test_a_prepared_convolution_is_the_one_of_the_engine(name, layout, engine):
+    layer = LPSConv2d(6, 6, 5, **{"padding": 2, **PREPARED[name]}, num_levels=1, engine=engine)
     x = torch.randn(2, 6, 11, 12).contiguous(memory_format=layout)
     expected = step(layer, x)
-    assert not isinstance(layer._last_call.decision._last[1], decided.Decided)
+    assert prepared(layer)
     again = step(layer, x)
     assert_close(again, expected, rtol=0, atol=0)
     assert again[0].is_contiguous(memory_format=layout)
@@ -102,19 +110,19 @@ def test_a_prepared_convolution_is_the_one_of_the_engine(name, layout):
 
 @pytest.mark.parametrize(
     "options",
-    [{"engine": "bags"}, {"engine": "expand", "padding": "same", "kernel_size": 4}, {"engine": "reference"}],
+    [{"engine": "expand", "padding": "same", "kernel_size": 4}, {"engine": "reference"}, {"reduction": "max"}],
 )
-def test_what_is_no_single_convolution_is_not_prepared(options):
+def test_what_has_more_than_one_step_is_not_prepared(options):
     layer = LPSConv2d(**{"in_channels": 3, "out_channels": 4, "kernel_size": 5, "num_levels": 1, **options})
     x = torch.randn(2, 3, 9, 9)
     layer(x)
-    assert isinstance(layer._last_call.decision._last[1], decided.Decided)
+    assert not prepared(layer)
 
 
 def test_what_a_transform_has_seen_is_not_prepared():
     layer, x = LPSConv2d(3, 4, 5, padding=2, num_levels=1), torch.randn(2, 3, 9, 9)
     torch.func.grad(lambda x: layer(x).sum())(x)
-    assert isinstance(layer._last_call.decision._last[1], decided.Decided)
+    assert not prepared(layer)
     assert_close(step(layer, x), step(copy.deepcopy(layer), x))
 
 
@@ -159,16 +167,16 @@ def test_a_decision_that_another_thread_exchanges_meanwhile(monkeypatch):
     small, large = torch.randn(1, 3, 3, 3), torch.randn(1, 3, 12, 12)
     expected = copy.deepcopy(layer)(large)
     layer(large)
-    ask = decided.Kind.of
+    ask, asked = decided.is_unobserved, []
 
-    def ask_and_be_interrupted(*arguments):
-        kind = ask(*arguments)
-        monkeypatch.setattr(decided.Kind, "of", ask)
-        layer(small)  # as from another thread
-        return kind
+    def ask_and_be_interrupted():
+        monkeypatch.setattr(decided, "is_unobserved", ask)
+        asked.append(layer(small))  # as from another thread
+        return ask()
 
-    monkeypatch.setattr(decided.Kind, "of", ask_and_be_interrupted)
+    monkeypatch.setattr(decided, "is_unobserved", ask_and_be_interrupted)
     assert_close(layer(large), expected, rtol=0, atol=0)
+    assert len(asked) == 1
 
 
 def test_no_weights_are_kept():

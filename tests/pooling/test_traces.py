@@ -9,6 +9,7 @@ from torch.testing import assert_close
 
 from lpsc_nd import LogPolarPool2d, LPSConv1d, LPSConv2d, LPSConv3d
 from lpsc_nd.layers.cross import CrossConv2d
+from lpsc_nd.pooling import repeated
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:`torch.jit.* is deprecated:DeprecationWarning",
@@ -48,7 +49,7 @@ def test_a_trace_follows_the_weights(name, with_graph):
 def test_nothing_of_a_trace_is_remembered():
     layer, x = LPSConv2d(2, 4, 5, padding=2, num_levels=1), torch.randn(1, 2, 9, 9)
     torch.jit.trace(layer, x)
-    assert layer._last_call.decision._last is None
+    assert layer._last_call.repeat_graph is repeated.LastCall().repeat_graph
 
 
 @pytest.mark.parametrize("name", [*LAYERS, "maxima", "pool"])
