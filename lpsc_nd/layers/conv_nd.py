@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -23,9 +23,11 @@ from lpsc_nd.layers.options import (
     choose_window,
     warn_of_empty_regions,
 )
+from lpsc_nd.layers.own_parameters import own_parameters
 from lpsc_nd.layers.whole_state import WholeStateModule
 from lpsc_nd.pooling import execute
 from lpsc_nd.pooling.dispatch import Engine, check_engine
+from lpsc_nd.pooling.kept import forget
 from lpsc_nd.pooling.padding import PaddingMode
 from lpsc_nd.pooling.repeated import LastCall
 from lpsc_nd.pooling.shapes import Derivatives
@@ -189,12 +191,25 @@ class LPSConvNd(WholeStateModule):
     def forward(self, input: Tensor) -> Tensor:
         """Convolve (B, C, *size) or (C, *size)."""
         settings = (self.window, self.groups, self.padding_mode, self.reduction, self.engine)
-        if not torch.compiler.is_compiling():
-            own = self._parameters  # asked for by name, each takes a microsecond, and with parametrizations far more
-            parameters = own.get("weight"), own.get("center_weight"), own.get("bias")
-            if (output := self._last_call.answer(input, parameters, settings)) is not None:
+        if not torch.compiler.is_compiling() and (parameters := own_parameters(self)) is not None:
+            output = self._last_call.answer(input, parameters, settings)
+            if output is not None:
                 return output
         return execute.conv(input, self.weight, self.center_weight, self.bias, *settings, self._last_call)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> LPSConvNd:
+        self._forget()  # what is kept of parameters that are converted or moved
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        return self
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        self._forget()
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def _forget(self) -> None:
+        self._last_call = LastCall()
+        for parameter in self.parameters(recurse=False):
+            forget(parameter)
 
     def dense_weight(self) -> Tensor:
         """Return the equal dense kernel, (C', C / groups, *kernel_size), differentiable.

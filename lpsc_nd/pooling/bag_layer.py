@@ -13,18 +13,21 @@ from torch import Tensor
 from torch.autograd import Function
 
 from lpsc_nd.geometry import Reduction
-from lpsc_nd.pooling import bags, derivatives
+from lpsc_nd.pooling import bags, derivatives, ops
 from lpsc_nd.pooling.decided import Parameters, Run
 from lpsc_nd.pooling.differentiable import Gradients
 from lpsc_nd.pooling.folding import Folding
-from lpsc_nd.pooling.plain import is_plain_tensor, is_unobserved
+from lpsc_nd.pooling.plain import is_dual, is_plain_tensor, is_traced, is_transformed, is_watched
 from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.window import Window, WindowArgs
 
 
 def suits(x: Tensor, parameters: Parameters) -> bool:
-    """Tell whether a call on these tensors is plain eager code on the CPU, beside autograd."""
-    if torch.compiler.is_compiling() or not is_unobserved():
+    """Tell whether a call has a graph, in eager code on the CPU that nobody transforms or traces; a mode may watch it.
+
+    What a call saves must not depend on who watches: a checkpoint may be computed again under other modes.
+    """
+    if not torch.is_grad_enabled() or is_traced() or is_transformed() or is_dual():
         return False
     return all(tensor is None or is_plain_tensor(tensor) for tensor in (x, *parameters))
 
@@ -63,7 +66,11 @@ class _Conv(Function):
         folded = layer.folding.fold(weight, center_weight)
         ctx.save_for_backward(x, weight, center_weight, folded)
         ctx.layer, ctx.bias_dtype = layer, None if bias is None else bias.dtype
-        return bags.conv(x, folded, None if bias is None else bias.to(folded.dtype), layer.window, layer.groups)
+        bias = None if bias is None else bias.to(folded.dtype)
+        if is_watched():
+            y: Tensor = ops.conv(x, folded, bias, layer.groups, *layer.window_args)
+            return y
+        return bags.conv(x, folded, bias, layer.window, layer.groups)
 
     @staticmethod
     def backward(ctx: Any, gy: Tensor) -> Gradients:

@@ -17,10 +17,10 @@ from torch import Tensor
 
 from lpsc_nd.pooling import across_images, depthwise, mix_first, side_by_side, site_by_site, whole_images
 from lpsc_nd.pooling.costs import Way, cheapest_way, grads_apart, mixes_first
+from lpsc_nd.pooling.decided import WithWeights
 from lpsc_nd.pooling.folding import exchanged
 from lpsc_nd.pooling.layout import by_site, empty_sites
 from lpsc_nd.pooling.mixing import Mixing
-from lpsc_nd.pooling.packed import Convolve
 from lpsc_nd.pooling.plan import Plan, plan
 from lpsc_nd.pooling.run_tables import slab_elements
 from lpsc_nd.pooling.scratch import scratch
@@ -60,11 +60,11 @@ def forward_of(window: Window, shape: Sequence[int], out_channels: int, groups: 
     return partial(_conv_by_tiles, groups=groups)
 
 
-def prepared(x: Tensor, weight: Tensor, window: Window, groups: int) -> Convolve:
+def with_weights(x: Tensor, weight: Tensor, window: Window, groups: int) -> WithWeights:
     """Return :func:`conv` for inputs of the kind of ``x`` and these weights."""
     run = forward_of(window, x.shape, weight.shape[0], groups, x.device)
     if run is side_by_side.conv:
-        return side_by_side.prepared(x, weight, window)
+        return side_by_side.with_weights(x, weight, window)
     return lambda x, bias: run(x, weight, bias, window)
 
 

@@ -28,6 +28,9 @@ Parameters = tuple[Tensor, Tensor | None, Tensor | None]
 Run = Callable[[Tensor, Tensor, Tensor | None, Tensor | None], Tensor]
 """From input and parameters to output: what was decided, or prepared from that."""
 
+WithWeights = Callable[[Tensor, Tensor | None], Tensor]
+"""From input and bias to output, with weights that are given."""
+
 Settings = tuple[Any, ...]
 """All that a call depends on beside its tensors."""
 
@@ -67,10 +70,10 @@ class Decided:
         return self.engine(x, weight, center_weight, bias, self.window, self.groups, self.left_reduction)
 
 
-def repeating(x: Tensor, parameters: Parameters, settings: Settings, run: Run) -> Answer:
+def for_same_kind(x: Tensor, parameters: Parameters, settings: Settings, run: Run) -> Answer:
     """Return what makes a call with a graph again, on an input and parameters of the same kind: all but their values.
 
-    It is one function, as each that is called costs microseconds where it has left the caches. No tensors are held.
+    It is one function, as each that is called costs microseconds where it has left the caches. No parameters are held.
 
     Args:
         x: the input, outside of autocast.
@@ -84,9 +87,9 @@ def repeating(x: Tensor, parameters: Parameters, settings: Settings, run: Run) -
     has_autocast = torch.amp.is_autocast_available(device_type)
 
     def repeat(x: Tensor, parameters: Sequence[Tensor | None], now: Settings) -> Tensor | None:
-        if not is_ordinary(x) or x.shape != shape or x.dtype != dtype or x.device != device:
+        if not torch.is_grad_enabled() or not is_unobserved() or not is_ordinary(x):
             return None
-        if x.requires_grad != needs_gradient or not torch.is_grad_enabled() or not is_unobserved():
+        if x.shape != shape or x.dtype != dtype or x.device != device or x.requires_grad != needs_gradient:
             return None
         if now != settings or torch.get_num_threads() != threads:
             return None

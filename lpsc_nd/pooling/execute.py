@@ -139,15 +139,15 @@ def _bags_conv(
     groups: int,
     reduction: Reduction,
 ) -> Tensor:
-    dtype, parameters = compute_dtype(x.dtype), (weight, center_weight, bias)
+    if bag_layer.suits(x, (weight, center_weight, bias)):
+        return bag_layer.conv(x, (weight, center_weight, bias), window, groups, reduction)
+    dtype = compute_dtype(x.dtype)
     bias = None if bias is None else bias.to(dtype)
     plain = is_plain(x, weight)
     if plain and depthwise.suits(window, x.shape[1], len(weight), groups):
         return depthwise.convolve(x, kernel_of(weight, center_weight, window, reduction, dtype), bias, window)
     if plain:
         return bags.conv(x, folded_of(weight, center_weight, window, reduction, dtype), bias, window, groups)
-    if bag_layer.suits(x, parameters):
-        return bag_layer.conv(x, parameters, window, groups, reduction)
     folded = fold(weight, center_weight, window.stencil, reduction, dtype)
     return derivatives.conv(x, folded, bias, groups, *window.args)
 

@@ -81,6 +81,12 @@ def find_folded(weight: Tensor, window: Window, reduction: Reduction, dtype: tor
     return _find(_folded, weight, window, reduction, dtype)
 
 
+def forget(parameter: Tensor) -> None:
+    """Keep nothing of a parameter any more, and no weak reference to it, which ``torch.utils.swap_tensors`` refuses."""
+    _kernels.pop(parameter, None)
+    _folded.pop(parameter, None)
+
+
 def _find(
     kept: MutableMapping[Tensor, Kept], weight: Tensor, window: Window, reduction: Reduction, dtype: torch.dtype
 ) -> Kept | None:

@@ -19,10 +19,11 @@ HAS_LINEAR = _AVAILABLE and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 HAS_CONVOLUTION = (
     _AVAILABLE
+    and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
     and hasattr(torch.ops.mkldnn, "_convolution_pointwise_")
     and hasattr(torch.ops.mkldnn, "_reorder_convolution_weight")
 )
-"""Whether :func:`convolver` can be called."""
+"""Whether weights of convolutions can be packed, and :func:`convolver` be called."""
 
 USUAL_ROWS = 1024
 """Rows for which the order of weights is asked; it is the same for other numbers."""

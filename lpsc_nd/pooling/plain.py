@@ -29,7 +29,7 @@ def is_unobserved() -> bool:
         torch._C._get_tracing_state() is None
         and not torch._C._are_functorch_transforms_active()
         and not is_in_torch_dispatch_mode()
-        and forward_ad._current_level < 0
+        and not is_dual()
     )
 
 
@@ -58,9 +58,14 @@ def is_transformed() -> bool:
     return torch._C._are_functorch_transforms_active()
 
 
+def is_dual() -> bool:
+    """Tell whether tensors may carry a tangent, of PyTorch's forward mode."""
+    return forward_ad._current_level >= 0
+
+
 def is_plain_tensor(tensor: Tensor) -> bool:
     """Tell whether a tensor is on the CPU and has nothing of its own."""
-    return tensor.is_cpu and is_ordinary(tensor)
+    return is_ordinary(tensor) and tensor.is_cpu
 
 
 def is_ordinary(tensor: Tensor) -> bool:

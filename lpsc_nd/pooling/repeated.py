@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.pooling import bag_layer, bags, depthwise
-from lpsc_nd.pooling.decided import Answer, Decided, Parameters, Run, Settings, repeating
+from lpsc_nd.pooling.decided import Answer, Decided, Parameters, Run, Settings, WithWeights, for_same_kind
 from lpsc_nd.pooling.expand import CONVOLUTIONS, prepared, symmetric
 from lpsc_nd.pooling.kept import Kept, find_folded, find_kernel
 from lpsc_nd.pooling.layout import memory_format
-from lpsc_nd.pooling.packed import Convolve, packed_convolution
+from lpsc_nd.pooling.packed import packed_convolution
 from lpsc_nd.pooling.plain import is_plain, is_plain_tensor, is_unobserved
 
 
@@ -51,7 +51,8 @@ class LastCall:
             decided: what was run.
         """
         if torch.is_grad_enabled():
-            self.repeat_graph = repeating(x, parameters, settings, _prepared(x, parameters, decided) or decided)
+            self.repeat = _nothing  # while a layer is trained, nothing need be kept of its weights
+            self.repeat_graph = for_same_kind(x, parameters, settings, _prepared(x, parameters, decided) or decided)
         elif is_plain(x, *(parameter for parameter in parameters if parameter is not None)):
             self.remember(x, parameters, settings, decided)  # else the one before may come again, between other calls
 
@@ -63,7 +64,7 @@ class LastCall:
         is_one = _is_one_convolution(x, len(parameters[0]), decided)
         found = (_find_convolution if is_one else _find_sums)(x, parameters[0], decided)
         if found is not None:
-            self.repeat = repeater(x, parameters, settings, *found)
+            self.repeat = for_same_weights(x, parameters, settings, *found)
 
     def __deepcopy__(self, memo: dict[int, object]) -> LastCall:
         return LastCall()
@@ -86,8 +87,8 @@ def _prepared(x: Tensor, parameters: Parameters, decided: Decided) -> Run | None
     return prepared(x, parameters[0], *of_engine) if decided.name == "expand" else None
 
 
-def repeater(x: Tensor, parameters: Parameters, settings: Settings, kept: Kept, run: Convolve) -> Answer:
-    """Return what makes a call without a graph again.
+def for_same_weights(x: Tensor, parameters: Parameters, settings: Settings, kept: Kept, run: WithWeights) -> Answer:
+    """Return what makes a call without a graph again, with the same weights, on an input of the same kind.
 
     It is one function, as each that is called costs microseconds where it has left the caches.
 
@@ -98,51 +99,49 @@ def repeater(x: Tensor, parameters: Parameters, settings: Settings, kept: Kept, 
         kept: what is kept of the weights, with the values that it was made from.
         run: makes the call.
     """
-    shape, strides, dtype, machine = x.shape, x.stride(), x.dtype, _machine()
+    shape, strides, dtype, state = x.shape, x.stride(), x.dtype, _state()
     first_weight, first_center_weight, first_bias = parameters
     bias_shape = None if first_bias is None else first_bias.shape
 
     def repeat(x: Tensor, parameters: Sequence[Tensor | None], now: Settings) -> Tensor | None:
-        if torch.is_grad_enabled() or type(x) is not Tensor:
+        if torch.is_grad_enabled() or not is_unobserved() or not is_plain_tensor(x):
             return None
         if x.dtype != dtype or x.shape != shape or x.stride() != strides:
             return None
-        if now != settings or not is_unobserved() or not is_plain_tensor(x) or torch.is_autocast_enabled("cpu"):
+        if now != settings or torch.is_autocast_enabled("cpu"):
             return None
         weight, center_weight, bias = parameters
         if weight is not first_weight or center_weight is not first_center_weight or bias is not first_bias:
             return None
         if bias is not None and (bias.dtype != dtype or not bias.is_cpu or bias.shape != bias_shape):
             return None  # ``bias.data`` has been exchanged
-        if weight is None or _machine() != machine or not kept.is_of(weight, center_weight):
+        if weight is None or _state() != state or not kept.is_of(weight, center_weight):
             return None
         return run(x, bias)
 
     return repeat
 
 
-def _machine() -> tuple[int, bool]:
-    """Return how many threads PyTorch has, and whether it uses oneDNN: another engine may be the faster one without."""
-    return torch.get_num_threads(), torch._C._get_mkldnn_enabled()
+def _state() -> tuple[int, bool, int]:
+    """Return what a call depends on: PyTorch's threads, its use of oneDNN, and modes that see what is called."""
+    return torch.get_num_threads(), torch._C._get_mkldnn_enabled(), torch._C._len_torch_function_stack()
 
 
-def _find_convolution(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept, Convolve] | None:
+def _find_convolution(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept, WithWeights] | None:
     """Return the dense convolution that was made, if its kernel is kept."""
     window, groups = decided.window, decided.groups
     kept = find_kernel(weight, window, decided.reduction, x.dtype)
     if kept is None:
         return None
-    convolve, how = CONVOLUTIONS[window.ndim], (symmetric(x, window)[1], window.stride, window.dilation, groups)
+    how = (window.stride, symmetric(x, window)[1], window.dilation, groups)
     with torch.inference_mode(False), torch.no_grad():  # in the format that the convolution would bring it to each time
         kernel = kept.made.contiguous(memory_format=memory_format(x))
-        packed = packed_convolution(x, kernel, how)
-    if packed is not None:
-        return kept, packed
-    padding, stride, dilation, _ = how
-    return kept, lambda x, bias: convolve(x, kernel, bias, stride, padding, dilation, groups)
+        packed = packed_convolution(x, kernel, *how)
+    convolve = CONVOLUTIONS[window.ndim]
+    return kept, packed or (lambda x, bias: convolve(x, kernel, bias, *how))
 
 
-def _find_sums(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept, Convolve] | None:
+def _find_sums(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept, WithWeights] | None:
     """Return the call of the bag engine that was made, if the folded weights are kept."""
     window, groups = decided.window, decided.groups
     if decided.name != "bags" or depthwise.suits(window, x.shape[1], len(weight), groups):
@@ -150,7 +149,8 @@ def _find_sums(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept, Convo
     kept = find_folded(weight, window, decided.reduction, x.dtype)
     if kept is None:
         return None
-    return kept, bags.prepared(x, kept.made, window, groups)
+    with torch.inference_mode(False), torch.no_grad():
+        return kept, bags.with_weights(x, kept.made, window, groups)
 
 
 def _is_one_convolution(x: Tensor, out_channels: int, decided: Decided) -> bool:

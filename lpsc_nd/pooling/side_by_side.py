@@ -23,9 +23,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lpsc_nd.pooling.decided import WithWeights
 from lpsc_nd.pooling.folding import exchanged
 from lpsc_nd.pooling.layout import empty_sites, read_sites_first, write_sites_first
-from lpsc_nd.pooling.packed import Convolve
 from lpsc_nd.pooling.pairs import Index, pairs, to_index
 from lpsc_nd.pooling.scratch import scratch
 from lpsc_nd.pooling.slabs import shares
@@ -76,10 +76,10 @@ def images_at_once(batch: int, channels: int) -> int:
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tensor:
     """Pool and mix: (B, C, *in), (C', C, bags) in the compute type -> (B, C', *out) in the type of ``x``."""
-    return prepared(x, weight, window)(x, bias)
+    return with_weights(x, weight, window)(x, bias)
 
 
-def prepared(x: Tensor, weight: Tensor, window: Window) -> Convolve:
+def with_weights(x: Tensor, weight: Tensor, window: Window) -> WithWeights:
     """Return :func:`conv` for inputs of the kind of ``x`` and these weights, with all else looked up before."""
     division = division_of(x, window)
     kernel = weight.unsqueeze(-1).contiguous(memory_format=torch.channels_last)  # as the convolution reads it

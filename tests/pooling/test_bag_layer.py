@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from itertools import product
 
 import pytest
 import torch
 from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
+from torch.utils.flop_counter import FlopCounterMode
 
 from lpsc_nd import LPSConv2d
 from lpsc_nd.pooling import bag_layer, execute
@@ -21,6 +24,18 @@ KINDS = {
     "without centre": {"center": False},
     "without bias": {"bias": False},
 }
+
+
+class Watching(TorchDispatchMode):
+    """Notes the operators that run."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.seen.append(str(function))
+        return function(*args, **kwargs or {})
 
 
 def make(name="plain", **options) -> LPSConv2d:
@@ -82,6 +97,68 @@ def test_checkpoints_find_what_they_saved(name, engine):
         y = checkpoint(layer, x, use_reentrant=False)
         cotangent = torch.cos(torch.arange(y.numel(), dtype=torch.float64)).view_as(y).to(y)
         assert_close([y, *torch.autograd.grad(y, [x, *layer.parameters()], cotangent)], expected)
+
+
+@pytest.mark.parametrize("watched", ["forward", "backward"])
+@pytest.mark.parametrize("engine", ["bags", "expand"])
+def test_checkpoints_under_other_modes_find_what_they_saved(engine, watched):
+    layer, x = make(engine=engine), torch.randn(2, 4, 9, 9, requires_grad=True)
+    tensors = [x, *layer.parameters()]
+    expected = torch.autograd.grad(layer(x).sum(), tensors)
+    for _ in range(2):
+        with FlopCounterMode(display=False) if watched == "forward" else nullcontext():
+            y = checkpoint(layer, x, use_reentrant=False)
+        with FlopCounterMode(display=False) if watched == "backward" else nullcontext():
+            y.sum().backward()
+        assert_close(tuple(tensor.grad for tensor in tensors), expected)
+        for tensor in tensors:
+            tensor.grad = None
+
+
+def test_a_mode_sees_the_operators():
+    layer, x = make(), torch.randn(2, 4, 9, 9, requires_grad=True)
+    expected = step(layer, x)
+    with Watching() as watching:
+        found = step(layer, x)
+    assert_close(found, expected, rtol=0, atol=0)
+    assert {"lpsc.conv.default", "lpsc.both_grads.default"} <= set(watching.seen)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_outputs_lie_as_the_input_and_its_gradient_as_that_of_the_output(memory_format):
+    layer = make()
+    x = torch.randn(2, 4, 9, 9).contiguous(memory_format=memory_format).requires_grad_()
+    for _ in range(2):
+        y = layer(x)
+        assert y.is_contiguous(memory_format=memory_format)
+        (gx,) = torch.autograd.grad(y, x, torch.ones_like(y))
+        assert gx.is_contiguous(memory_format=memory_format)
+
+
+def test_gradients_of_autocast_have_the_types_of_the_parameters():
+    layer, x = make(), torch.randn(2, 4, 9, 9, requires_grad=True)
+    twin = layer.to_conv()
+    for _ in range(2):
+        with torch.autocast("cpu", torch.bfloat16):
+            y, expected = layer(x), twin(x)
+        cotangent = torch.randn_like(y)
+        gradients = torch.autograd.grad(y, [x, *layer.parameters()], cotangent)
+        assert y.dtype == expected.dtype == torch.bfloat16
+        assert {gradient.dtype for gradient in gradients} == {torch.float32}
+        in_x, _, in_bias = torch.autograd.grad(expected, [x, *twin.parameters()], cotangent)
+        assert_close([gradients[0], gradients[3]], [in_x, in_bias], rtol=2e-2, atol=5e-2)
+
+
+@pytest.mark.slow  # dynamo and inductor are imported
+def test_compiled_autograd_gives_the_same():
+    layer, x = make(), torch.randn(2, 4, 9, 9, requires_grad=True)
+    expected = step(layer, x)[1:]
+    x.grad = None
+    y = layer(x)
+    cotangent = torch.cos(torch.arange(y.numel(), dtype=torch.float64)).view_as(y).to(y)
+    with torch._dynamo.compiled_autograd._enable(torch.compile(backend="eager")):
+        y.backward(cotangent)
+    assert_close([x.grad, *(parameter.grad for parameter in layer.parameters())], expected)
 
 
 @pytest.mark.parametrize("vmapped", [False, True])

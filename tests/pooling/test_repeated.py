@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import copy
+import gc
 import pickle
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from torch import nn
 from torch._dynamo.testing import CompileCounter
 from torch.nn.utils import parametrize
+from torch.overrides import TorchFunctionMode
 from torch.testing import assert_close
 
 from lpsc_nd import LPSConv1d, LPSConv2d
 from lpsc_nd.pooling import depthwise as engine
-from lpsc_nd.pooling import kept, repeated
+from lpsc_nd.pooling import expand, kept, repeated
+from lpsc_nd.pooling.onednn import HAS_CONVOLUTION
 
 
 def stem(**options) -> LPSConv2d:
@@ -159,6 +164,122 @@ def test_a_repeated_stem_is_the_first_call_bit_by_bit(memory_format):
     assert again.stride() == y.stride()
 
 
+@torch.no_grad()
+@pytest.mark.skipif(not HAS_CONVOLUTION, reason="PyTorch was built without oneDNN")
+@pytest.mark.parametrize("make", [stem, depthwise])
+def test_repeated_convolutions_have_packed_kernels(monkeypatch, make):
+    def fail(*arguments):
+        raise AssertionError("the kernel is brought into oneDNN's order again")
+
+    layer = make()
+    x = torch.randn(4, layer.in_channels, 9, 9)
+    y = layer(x)
+    monkeypatch.setattr(torch.nn.functional, "conv2d", fail)
+    monkeypatch.setitem(expand.CONVOLUTIONS, 2, fail)
+    assert_close(layer(x), y)
+
+
+@torch.no_grad()
+def test_a_mode_that_replaces_functions_sees_the_same_in_every_call():
+    class Halving(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            y = function(*args, **kwargs or {})
+            return y / 2 if function is torch.conv2d else y
+
+    layer, x = stem(), torch.randn(2, 3, 9, 9)
+    y = layer(x)
+    assert_close(layer(x), y)
+    with Halving():
+        for _ in range(3):
+            assert_close(layer(x), y / 2)
+    assert_close(layer(x), y)
+
+
+def test_what_evaluation_and_inference_mode_remember_serves_both():
+    layer, x = stem(), torch.randn(2, 3, 9, 9)
+    expected = layer.to_conv()(x).detach()
+    for first, second in ((torch.no_grad, torch.inference_mode), (torch.inference_mode, torch.no_grad)):
+        layer = copy.deepcopy(layer)
+        with first():
+            layer(x)
+        with second():
+            assert repeats(layer, x)
+            assert_close(layer(x), expected)
+        layer(x).sum().backward()
+
+
+@pytest.mark.parametrize("with_graph", [False, True])
+@pytest.mark.parametrize("make", [stem, pooled])
+@pytest.mark.parametrize("name", ["weight", "center_weight", "bias"])
+def test_what_stands_in_the_place_of_a_parameter_is_used(make, name, with_graph):
+    layers = {"buffer": make(), "attribute": make(), "shadow": make(), "added later": make(), "property": make()}
+    x = torch.randn(2, 5 if make is pooled else 3, 9, 9)
+    if name == "bias":
+        layers["added later"] = make(bias=False)
+    with torch.set_grad_enabled(with_graph):
+        for layer in layers.values():
+            layer(x)
+        value = torch.randn_like(getattr(layers["buffer"], name))
+        delattr(layers["buffer"], name)
+        layers["buffer"].register_buffer(name, value)
+        delattr(layers["attribute"], name)
+        setattr(layers["attribute"], name, value)
+        layers["shadow"].__dict__[name] = value
+        delattr(layers["added later"], name)
+        layers["added later"].register_buffer(name, value)
+        computed = type("Computed", (LPSConv2d,), {name: property(lambda self: value)})
+        layers["property"].__class__ = computed
+        for kind, layer in layers.items():
+            for _ in range(2):
+                assert_close(layer(x), layer.to_conv()(x), msg=lambda text, kind=kind: f"{kind}: {text}")
+            assert getattr(layer, name) is value
+
+
+@torch.no_grad()
+def test_two_threads_use_one_layer():
+    layer = stem()
+    inputs = [torch.randn(2, 3, 9, 9), torch.randn(3, 3, 10, 10)]
+    expected = [layer.to_conv()(x) for x in inputs]
+
+    def call(number):
+        with torch.no_grad():  # which each thread has for itself
+            return [layer(inputs[number]) for _ in range(50)]
+
+    with ThreadPoolExecutor(2) as pool:
+        for number, found in enumerate(pool.map(call, range(2))):
+            assert_close(found, [expected[number]] * 50)
+
+
+def test_nothing_is_kept_of_parameters_while_a_layer_is_trained():
+    layer, x = stem(), torch.randn(2, 3, 9, 9)
+    with torch.no_grad():
+        layer(x)
+    before = weakref.ref(layer.weight)
+    layer.weight = nn.Parameter(layer.weight.detach().clone())
+    layer(x).sum().backward()
+    gc.collect()
+    assert before() is None
+
+
+@pytest.mark.parametrize("make", [stem, pooled])
+def test_parameters_can_be_swapped_where_they_are_converted(make):
+    layer = make()
+    x = torch.randn(2, layer.in_channels, 9, 9)
+    with torch.no_grad():
+        layer(x)
+    torch.__future__.set_swap_module_params_on_conversion(True)
+    try:
+        layer.double()
+        assert_close(layer(x.double()), layer.to_conv()(x.double()))
+        with torch.no_grad():
+            layer(x.double())
+        layer.load_state_dict(make().double().state_dict())
+        with torch.no_grad():
+            assert_close(layer(x.double()), layer.to_conv()(x.double()))
+    finally:
+        torch.__future__.set_swap_module_params_on_conversion(False)
+
+
 class Doubled(nn.Module):
     """A parametrization."""
 
@@ -168,18 +289,19 @@ class Doubled(nn.Module):
 
 @torch.no_grad()
 @pytest.mark.parametrize("make", [stem, pooled])
-def test_weights_that_are_computed_are_not_those_of_the_last_call(make):
+@pytest.mark.parametrize("name", ["weight", "center_weight", "bias"])
+def test_weights_that_are_computed_are_not_those_of_the_last_call(make, name):
     layer = make()
     x = torch.randn(2, layer.in_channels, 9, 9)
     before = layer(x)
     assert repeats(layer, x)
-    parametrize.register_parametrization(layer, "weight", Doubled())
+    parametrize.register_parametrization(layer, name, Doubled())
     assert not repeats(layer, x)
     assert not torch.allclose(layer(x), before)
     for _ in range(2):
         assert_close(layer(x), layer.to_conv()(x))
-        layer.parametrizations.weight.original += 1
-    parametrize.remove_parametrizations(layer, "weight")
+        layer.parametrizations[name].original += 1
+    parametrize.remove_parametrizations(layer, name)
     assert_close(layer(x), layer.to_conv()(x))
 
 
