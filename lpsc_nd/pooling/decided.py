@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling.folding import divide
@@ -81,7 +81,7 @@ def for_same_kind(x: Tensor, parameters: Parameters, settings: Settings, run: Ru
         settings: what the layer says.
         run: makes such calls.
     """
-    shape, dtype, device, needs_gradient = x.shape, x.dtype, x.device, x.requires_grad
+    shape, strides, dtype, device, needs_gradient = x.shape, x.stride(), x.dtype, x.device, x.requires_grad
     shapes = tuple(None if parameter is None else parameter.shape for parameter in parameters)
     threads, device_type = torch.get_num_threads(), device.type
     has_autocast = torch.amp.is_autocast_available(device_type)
@@ -89,9 +89,9 @@ def for_same_kind(x: Tensor, parameters: Parameters, settings: Settings, run: Ru
     def repeat(x: Tensor, parameters: Sequence[Tensor | None], now: Settings) -> Tensor | None:
         if not torch.is_grad_enabled() or not is_unobserved() or not is_ordinary(x):
             return None
-        if x.shape != shape or x.dtype != dtype or x.device != device or x.requires_grad != needs_gradient:
+        if x.shape != shape or x.stride() != strides or x.dtype != dtype or x.device != device:
             return None
-        if now != settings or torch.get_num_threads() != threads:
+        if x.requires_grad != needs_gradient or now != settings or torch.get_num_threads() != threads:
             return None
         if has_autocast and torch.is_autocast_enabled(device_type):
             return None
@@ -100,7 +100,7 @@ def for_same_kind(x: Tensor, parameters: Parameters, settings: Settings, run: Ru
                 return None
             if parameter is None:
                 continue
-            if parameter.shape != its_shape or not is_ordinary(parameter):
+            if parameter.shape != its_shape or type(parameter) not in (nn.Parameter, Tensor):
                 return None
             if parameter.dtype != dtype or parameter.device != device:
                 return None

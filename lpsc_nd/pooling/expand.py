@@ -38,7 +38,7 @@ def conv(
 
 
 def prepared(x: Tensor, weight: Tensor, window: Window, groups: int, reduction: Reduction) -> Run | None:
-    """Return :func:`conv` for inputs and weights of these shapes in float32 or float64, with all else looked up before.
+    """Return :func:`conv` in float32 or float64 for inputs as ``x`` and weights of this shape, with all else known.
 
     It is one function instead of a dozen, which between other calls are out of the caches: 5 % of a training step of a
     stem on 8 images. None where the input has to be padded first, or is seen by a transform or a mode.
@@ -49,12 +49,11 @@ def prepared(x: Tensor, weight: Tensor, window: Window, groups: int, reduction: 
         return None
     taps, bags = bag_taps(window.stencil, window.center, reduction, weight), window.num_bags
     size, convolve = (*weight.shape[:2], *window.stencil.kernel_size), CONVOLUTIONS[window.ndim]
-    how = (window.stride, symmetric(x, window)[1], window.dilation, groups)
+    how, layout = (window.stride, symmetric(x, window)[1], window.dilation, groups), memory_format(x)
 
     def run(x: Tensor, weight: Tensor, center_weight: Tensor | None, bias: Tensor | None) -> Tensor:
         rows = weight if center_weight is None else torch.cat([weight, center_weight.unsqueeze(-1)], dim=-1)
         kernel = torch.mm(rows.reshape(-1, bags), taps).view(size)
-        layout = memory_format(x)
         return convolve(x, kernel.contiguous(memory_format=layout), bias, *how)
 
     return run

@@ -75,6 +75,7 @@ def test_deciding_is_left_out(monkeypatch, size, reduction):
         lambda layer, x: x[0],
         lambda layer, x: x.double(),
         lambda layer, x: x.detach(),
+        lambda layer, x: x.detach().contiguous(memory_format=torch.channels_last).requires_grad_(),
         lambda layer, x: x.to("meta"),
     ],
 )
