@@ -58,6 +58,7 @@ def conv(
     """
     settings, parameters = (window, groups, padding_mode, reduction, engine), (weight, center_weight, bias)
     last = None if torch.compiler.is_compiling() else last
+    # a layer has asked before, but for inputs without a batch axis and for computed parameters
     if last is not None and (answer := last.answer(x, parameters, settings)) is not None:
         return answer
     inputs.check_rank(x, window.ndim)

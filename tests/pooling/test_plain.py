@@ -2,22 +2,9 @@
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from lpsc_nd import LPSConv2d
 from lpsc_nd.pooling.plain import is_plain
-
-
-class Watching(TorchDispatchMode):
-    """Notes the operators that run."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen = []
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        self.seen.append(str(function))
-        return function(*args, **kwargs or {})
 
 
 class Wrapped(torch.Tensor):
@@ -53,10 +40,10 @@ def test_other_tensors_are_not_plain(x):
 
 
 @torch.no_grad()
-def test_who_watches_sees_the_operator(layer, x):
-    with Watching() as watching:
+def test_who_watches_sees_the_operator(watching, layer, x):
+    with watching() as seen:
         layer(x)
-    assert any("lpsc.conv" in name for name in watching.seen)
+    assert any("lpsc.conv" in name for name in seen)
 
 
 @torch.no_grad()
