@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -24,16 +24,14 @@ from lpsc_nd.layers.options import (
     warn_of_empty_regions,
 )
 from lpsc_nd.layers.own_parameters import own_parameters
-from lpsc_nd.layers.whole_state import WholeStateModule
+from lpsc_nd.layers.remembering import RememberingModule
 from lpsc_nd.pooling import execute
 from lpsc_nd.pooling.dispatch import Engine, check_engine
-from lpsc_nd.pooling.kept import forget
 from lpsc_nd.pooling.padding import PaddingMode
-from lpsc_nd.pooling.repeated import LastCall
 from lpsc_nd.pooling.shapes import Derivatives
 
 
-class LPSConvNd(WholeStateModule):
+class LPSConvNd(RememberingModule):
     r"""Convolution with one weight per log-polar region, in any number of dimensions (Eq. 3 of the paper).
 
         y[s] = W0 x[s] + sum_r W_r * mean(x over region r around s) + b
@@ -141,7 +139,6 @@ class LPSConvNd(WholeStateModule):
         self.padding_mode: PaddingMode = padding_mode
         self.reduction: Reduction = reduction
         self.engine: Engine = engine
-        self._last_call = LastCall()
         warn_of_empty_regions(self.stencil)
         self._make_parameters(center, bias, device, dtype)
 
@@ -196,20 +193,6 @@ class LPSConvNd(WholeStateModule):
             if output is not None:
                 return output
         return execute.conv(input, self.weight, self.center_weight, self.bias, *settings, self._last_call)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> LPSConvNd:
-        self._forget()  # what is kept of parameters that are converted or moved
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        return self
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        self._forget()
-        super()._load_from_state_dict(state_dict, prefix, *args)
-
-    def _forget(self) -> None:
-        self._last_call = LastCall()
-        for parameter in self.parameters(recurse=False):
-            forget(parameter)
 
     def dense_weight(self) -> Tensor:
         """Return the equal dense kernel, (C', C / groups, *kernel_size), differentiable.
