@@ -51,7 +51,7 @@ class LastCall:
             decided: what was run.
         """
         if torch.is_grad_enabled():
-            self.repeat = _nothing  # while a layer is trained, nothing need be kept of its weights
+            self.repeat = _nothing  # which holds parameters, and a packed kernel that training would not use
             self.repeat_graph = for_same_kind(x, parameters, settings, _prepared(x, parameters, decided) or decided)
         elif is_plain(x, *(parameter for parameter in parameters if parameter is not None)):
             self.remember(x, parameters, settings, decided)  # else the one before may come again, between other calls
