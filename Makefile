@@ -17,8 +17,8 @@ help:           ## show this list
 
 setup: $(READY) ## make the virtual environment
 
-# Torch goes first and alone: pip would otherwise be free to replace it by another build.
-$(READY): pyproject.toml constraints.txt
+# Torch goes first and alone: pip would otherwise be free to replace it by another build. Kernels are compiled with the rest.
+$(READY): pyproject.toml constraints.txt $(wildcard lpsc_nd/native/c/*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r constraints.txt
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e '.[train,test,dev]'

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LEVELS = (
-    *("_checks", "_files", "geometry", "points", "pooling", "functional", "layers"),
+    *("_checks", "_files", "geometry", "native", "points", "pooling", "functional", "layers"),
     *("models", "convert", "inspect", "testing"),
 )
 LAZY = ("models", "convert", "inspect", "testing")

@@ -15,9 +15,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lpsc_nd.pooling import across_images, depthwise, mix_first, side_by_side, site_by_site, whole_images
+from lpsc_nd.pooling import (
+    across_images,
+    compiled,
+    compiled_costs,
+    compiled_depthwise,
+    depthwise,
+    mix_first,
+    side_by_side,
+    site_by_site,
+    whole_images,
+)
 from lpsc_nd.pooling.costs import Way, cheapest_way, grads_apart, mixes_first
 from lpsc_nd.pooling.decided import WithWeights
+from lpsc_nd.pooling.depthwise_costs import by_kernel
 from lpsc_nd.pooling.folding import exchanged
 from lpsc_nd.pooling.layout import by_site, empty_sites
 from lpsc_nd.pooling.mixing import Mixing
@@ -35,6 +46,7 @@ WAYS: dict[Way, Any] = {
     "side by side": side_by_side,
     "site by site": site_by_site,
     "whole images": whole_images,
+    "compiled": compiled,
 }
 """Modules of the ways besides tiles, with the passes of one group of channels."""
 
@@ -50,8 +62,10 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups:
 def forward_of(window: Window, shape: Sequence[int], out_channels: int, groups: int, device: torch.device) -> Forward:
     """Return the function that pools and mixes an input of ``shape``, (B, C, *in), in the cheapest way."""
     ones = (1,) * window.ndim
-    if depthwise.suits(window, shape[1], out_channels, groups):
+    if depthwise.suits(window, shape[1], out_channels, groups, device.type):
         return partial(depthwise.conv, steps=ones)
+    if device.type == "cpu" and by_kernel(window, shape[1], out_channels, groups):
+        return compiled_depthwise.conv
     way = _way("forward", window, _shapes(shape, out_channels, groups), device)
     if way != "tiles":
         return WAYS[way].conv
@@ -63,8 +77,9 @@ def forward_of(window: Window, shape: Sequence[int], out_channels: int, groups: 
 def with_weights(x: Tensor, weight: Tensor, window: Window, groups: int) -> WithWeights:
     """Return :func:`conv` for inputs of the kind of ``x`` and these weights."""
     run = forward_of(window, x.shape, weight.shape[0], groups, x.device)
-    if run is side_by_side.conv:
-        return side_by_side.with_weights(x, weight, window)
+    for module in (side_by_side, compiled, compiled_depthwise):
+        if run is module.conv:
+            return module.with_weights(x, weight, window)
     return lambda x, bias: run(x, weight, bias, window)
 
 
@@ -85,8 +100,10 @@ def _conv_by_tiles(x: Tensor, weight: Tensor, bias: Tensor | None, window: Windo
 def input_grad(gy: Tensor, weight: Tensor, window: Window, groups: int, input_size: list[int]) -> Tensor:
     """Carry an output gradient back: (B, C', *out), (C', C / groups, bags) -> (B, C, *in)."""
     adjoint, swapped = window.adjoint(input_size), exchanged(weight, groups)
-    if depthwise.suits(window, gy.shape[1], swapped.shape[0], groups):
+    if depthwise.suits(window, gy.shape[1], swapped.shape[0], groups, gy.device.type):
         return depthwise.conv(gy, swapped, None, adjoint, window.stride)
+    if gy.is_cpu and by_kernel(window, gy.shape[1], swapped.shape[0], groups):
+        return compiled_depthwise.input_grad(gy, weight, window, tuple(input_size))
     shape = (gy.shape[0], swapped.shape[0], *input_size)
     way = _way("input_grad", window, _shapes(shape, gy.shape[1], groups), gy.device)
     if way != "tiles":
@@ -110,6 +127,8 @@ def weight_grad(x: Tensor, gy: Tensor, window: Window, groups: int) -> Tensor:
     dtype = compute_dtype(x.dtype)
     if window.num_bags == 0:
         return x.new_zeros((gy.shape[1], x.shape[1] // groups, 0), dtype=dtype)
+    if x.is_cpu and compiled_costs.suits_depthwise(window, x.shape[1], gy.shape[1], groups):
+        return compiled_depthwise.weight_grad(x, gy, window)
     way = _way("weight_grad", window, _shapes(x.shape, gy.shape[1], groups), x.device)
     if way != "tiles":
         return WAYS[way].weight_grad(x, gy, window)
@@ -137,7 +156,7 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
     if window.num_bags == 0:
         return torch.zeros_like(x), torch.zeros_like(weight)
     way = _way("weight_grad", window.adjoint(x.shape[2:]), _shapes(gy.shape, x.shape[1], groups), gy.device)
-    if way in ("side by side", "whole images"):
+    if way in ("side by side", "whole images", "compiled"):
         return WAYS[way].both_grads(x, gy, weight, window)
     gx, adjoint = empty_sites(gy, x.shape[1], tuple(x.shape[2:])), window.adjoint(x.shape[2:])
     planned, total = plan_of(gy, adjoint, adjoint.stride), mixing.zeros(weight.dtype, x.device)

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from lpsc_nd.geometry import Reduction
 from lpsc_nd.geometry.stencil import Stencil
+from lpsc_nd.native.library import PassKind
 from lpsc_nd.pooling.plain import is_traced, is_transformed, is_watched
-from lpsc_nd.pooling.runs import MOST_DOUBLINGS, runs
+from lpsc_nd.pooling.runs import MOST_DOUBLINGS, farther, runs
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,6 +52,12 @@ def bag_taps(stencil: Stencil, center: bool, reduction: Reduction, like: Tensor)
 def rows_read(token: str, center: bool) -> int:
     """Return the table rows that one site reads at the best, each doubling of the table counted as two."""
     return _rows_read(token, center)
+
+
+@constant_result
+def taps_read(token: str, center: bool, kind: PassKind) -> float:
+    """Return the taps of one site in compiled kernels, those of doubled tables counted as longer."""
+    return _taps_read(token, center, kind)
 
 
 @constant_result
@@ -102,6 +109,12 @@ def _bag_cells(token: str, center: bool) -> tuple[tuple[Cell, ...], ...]:
     indptr, cells = stencil.bags(center=center)
     coordinates = [tuple(cell) for cell in np.transpose(np.unravel_index(cells, stencil.kernel_size)).tolist()]
     return tuple(tuple(coordinates[start:stop]) for start, stop in pairwise(indptr))
+
+
+@lru_cache(maxsize=256)
+def _taps_read(token: str, center: bool, kind: PassKind) -> float:
+    stencil = Stencil.from_token(token)
+    return min(len(runs(stencil, center, most).cells) * farther(most, kind) for most in range(MOST_DOUBLINGS + 1))
 
 
 @lru_cache(maxsize=256)

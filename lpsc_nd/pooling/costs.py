@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
-from lpsc_nd.pooling import across_costs, side_costs, site_costs, whole_costs
+from lpsc_nd.pooling import across_costs, compiled_costs, side_costs, site_costs, whole_costs
 from lpsc_nd.pooling.across_costs import Across
 from lpsc_nd.pooling.passes import Pass
 from lpsc_nd.pooling.rates import RATES, Rates
@@ -21,8 +21,9 @@ from lpsc_nd.pooling.table import spread_size
 from lpsc_nd.pooling.whole_costs import Whole
 from lpsc_nd.pooling.window import Window
 
-Way = Literal["tiles", "across images", "side by side", "site by site", "whole images"]
-"""How the bag engine runs a pass: in tiles, or with an index of the cells that are there, laid out in four ways."""
+Way = Literal["tiles", "across images", "side by side", "site by site", "whole images", "compiled"]
+"""How the bag engine runs a pass: in tiles; with an index of the cells that are there, laid out in four ways; or by a
+compiled kernel."""
 
 
 def expand_seconds(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
@@ -59,7 +60,7 @@ def bags_seconds(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
     seconds = sum(passes.values())
     if len(passes) == len(PASSES) and all(step == 1 for step in window.stride):
         seconds = min(seconds, passes["forward"] + _together(window, shapes, rates))
-    return len(passes) * rates.call * shapes.threads + seconds
+    return seconds
 
 
 @lru_cache(maxsize=256)
@@ -134,6 +135,9 @@ def _ways(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> dict[
         ways["side by side"] = side_costs.seconds(name, window, shapes, rates)
     if site_costs.suits(name, window, shapes):
         ways["site by site"] = site_costs.seconds(name, window, shapes, rates)
+    ways = {way: seconds + rates.call * shapes.threads for way, seconds in ways.items()}
+    if compiled_costs.suits(window, shapes.groups):
+        ways["compiled"] = compiled_costs.seconds(name, window, shapes, rates)
     return ways
 
 
@@ -174,6 +178,9 @@ def _together(window: Window, shapes: Shapes, rates: Rates) -> float:
         if side_costs.suits("forward", adjoint, carried):
             product = rates.slack_whole * shapes.batch * whole.mixed
             seconds = min(seconds, side_costs.seconds("forward", adjoint, carried, rates) + product)
+    seconds += 2 * rates.call * shapes.threads
+    if compiled_costs.suits(window, shapes.groups):
+        seconds = min(seconds, compiled_costs.both_grads(window, shapes, rates))
     return seconds
 
 

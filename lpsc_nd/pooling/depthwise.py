@@ -1,10 +1,11 @@
 """The bag engine where every input channel is a group of its own.
 
-A pooled sum then serves one output channel only, so pooling first saves little, and PyTorch's dense depthwise
-convolution is the faster way for all but large windows on slow processors (``depthwise_costs.py``). It is made channels
-last for wide kernels, where the default layout takes tenfold and more, and with AVX-512 in the default layout just
-below that, where channels last is the slow one. The weight gradient is another matter: it has one number per region
-instead of one per cell, and stays with the bag sums.
+A pooled sum then serves one output channel only, so pooling first saves little. Large windows are run by a compiled
+kernel (``compiled_depthwise.py``). Without one, PyTorch's dense depthwise convolution is the faster way for all but
+large windows on slow processors, and for small windows it always is (``depthwise_costs.py``). It is made channels last
+for wide kernels, where the default layout takes tenfold and more, and with AVX-512 in the default layout just below
+that, where channels last is the slow one. The weight gradient is another matter: it has one number per region instead
+of one per cell, and is left to the kernel or to bag sums.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.pooling.dense_kernel import dense_kernel
-from lpsc_nd.pooling.depthwise_costs import pools_first
+from lpsc_nd.pooling.depthwise_costs import by_kernel, pools_first
 from lpsc_nd.pooling.expand import CONVOLUTIONS, symmetric
 from lpsc_nd.pooling.layout import CHANNELS_LAST, memory_format
 from lpsc_nd.pooling.processor import is_avx2_at_most
@@ -29,9 +30,11 @@ NARROW_LAST = min(NARROW, 10)
 """Widest of these for which channels last is fast as well, so that no layout need be changed."""
 
 
-def suits(window: Window, in_channels: int, out_channels: int, groups: int) -> bool:
+def suits(window: Window, in_channels: int, out_channels: int, groups: int, device: str) -> bool:
     """Tell whether a convolution is depthwise, and best left to PyTorch's, which has its dimension."""
     if groups != in_channels or groups == 1 or window.ndim not in CONVOLUTIONS:
+        return False
+    if device == "cpu" and by_kernel(window, in_channels, out_channels, groups):
         return False
     return out_channels > in_channels or not pools_first(window, in_channels)
 
@@ -67,7 +70,7 @@ def convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window) -> 
 
 def takes_as_it_is(x: Tensor, window: Window, out_channels: int, groups: int) -> bool:
     """Tell whether a depthwise convolution of an input in the compute type is one call of PyTorch's convolution."""
-    if not suits(window, x.shape[1], out_channels, groups) or window.ndim == 1:
+    if not suits(window, x.shape[1], out_channels, groups, x.device.type) or window.ndim == 1:
         return False
     return x.is_contiguous(memory_format=_faster_layout(window, memory_format(x)))
 

@@ -1,12 +1,16 @@
-"""Whether depthwise channels are pooled first: counted work over measured rates, for one site."""
+"""How depthwise channels are run: counted work over measured rates, for one site."""
 
 from __future__ import annotations
 
 import math
 
-from lpsc_nd.pooling.constants import rows_read
+from lpsc_nd.pooling import compiled_costs
+from lpsc_nd.pooling.constants import rows_read, taps_read
 from lpsc_nd.pooling.rates import RATES, Rates
 from lpsc_nd.pooling.window import Window
+
+PASSED = 2
+"""Values that a compiled kernel copies for each of the output: one in, one out."""
 
 
 def pools_first(window: Window, channels: int, rates: Rates = RATES) -> bool:
@@ -22,3 +26,12 @@ def pools_first(window: Window, channels: int, rates: Rates = RATES) -> bool:
     weighted = channels * (window.num_bags / rates.weighted + 1 / rates.passed)
     dense = math.prod(window.stencil.kernel_size) * channels / rates.dense_depthwise
     return rates.slack * (summed + weighted) < dense
+
+
+def by_kernel(window: Window, in_channels: int, out_channels: int, groups: int, rates: Rates = RATES) -> bool:
+    """Tell whether depthwise channels are run by a compiled kernel: where it takes less than PyTorch's convolution."""
+    if not compiled_costs.suits_depthwise(window, in_channels, out_channels, groups):
+        return False
+    lanes, taps = compiled_costs.LANES, taps_read(window.stencil.token, window.center, "depthwise")
+    dense = math.prod(window.stencil.kernel_size) * lanes / rates.dense_depthwise
+    return taps * rates.tap_weighted + PASSED * lanes / rates.passed < dense

@@ -14,6 +14,7 @@ from typing import Literal, get_args
 from lpsc_nd.geometry import Reduction
 from lpsc_nd.pooling import depthwise
 from lpsc_nd.pooling.costs import bags_seconds, expand_seconds
+from lpsc_nd.pooling.depthwise_costs import by_kernel
 from lpsc_nd.pooling.expand import CONVOLUTIONS
 from lpsc_nd.pooling.inputs import check_fits
 from lpsc_nd.pooling.plain import has_symbols, is_exported, is_traced
@@ -131,8 +132,11 @@ def _choose_sum(problem: Problem) -> Choice:
         return Choice("bags", f"a convolution may round what is only to be added, as in TF32, on {problem.device}")
     if problem.device != "cpu":
         return Choice("expand", f"the bag engine is tuned for the CPU, the input is on {problem.device}")
-    if depthwise.suits(problem.window, problem.in_channels, problem.out_channels, problem.groups):
+    channels = (problem.in_channels, problem.out_channels, problem.groups)
+    if depthwise.suits(problem.window, *channels, problem.device):
         return Choice("bags", "every channel is a group: dense in the faster layout, bag sums for the weight gradient")
+    if by_kernel(problem.window, *channels):
+        return Choice("bags", "every channel is a group, and a compiled kernel weights runs of cells")
     if problem.groups == problem.in_channels == problem.out_channels > 1:
         return Choice(
             "bags", "every channel is a group, and runs of cells are summed sooner than single cells weighted"

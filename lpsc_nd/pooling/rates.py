@@ -45,6 +45,10 @@ class Rates:
             PyTorch's convolution writes.
         image: seconds that an image takes beside its work where it is mixed first.
         product_call: seconds that a product takes however small it is.
+        tap: seconds in which a compiled kernel adds a vector from a table.
+        tap_weighted: the same where it is weighted as well.
+        compiled: floating-point operations of a compiled kernel's product.
+        compiled_call: seconds that a compiled pass takes however small its input is.
         call: seconds that a call of the bag engine takes however small its input is.
         slack: time of the bag engine beyond its parts (memory it allocates), as a factor.
         slack_whole: the same where it runs whole images.
@@ -78,6 +82,10 @@ class Rates:
     vector: int = 16
     image: float = 2.0e-5
     product_call: float = 8.0e-6
+    tap: float = 0.38e-9
+    tap_weighted: float = 0.27e-9
+    compiled: float = 1.8e11
+    compiled_call: float = 3.0e-5
     call: float = 2.2e-4
     slack: float = 1.2
     slack_whole: float = 1.1

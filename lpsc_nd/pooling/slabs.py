@@ -79,7 +79,7 @@ def slabs(window: Window, batch: int, padded: tuple[int, ...], sites: tuple[int,
     ranges = [list(shares(n, p)) for n, p in zip(sites, cut.parts, strict=True)]
     for image, box in itertools.product(range(batch), list(itertools.product(*ranges))):
         corner, counts = tuple(start for start, _ in box), tuple(stop - start for start, stop in box)
-        table = tuple(_spanned(window, axis, count) for axis, count in enumerate(counts))
+        table = tuple(spanned(window, axis, count) for axis, count in enumerate(counts))
         first_cells = tuple(start * step for start, step in zip(corner, window.stride, strict=True))
         yield Slab(Grid(1, counts, table, window.stride), (image, *corner), first_cells)
 
@@ -93,24 +93,24 @@ def cuts(window: Window, padded: tuple[int, ...], sites: tuple[int, ...], cells:
     """
     parts, table = [1] * window.ndim, list(padded)
     while math.prod(table) > cells and any(p < n for p, n in zip(parts, sites, strict=True)):
-        axis = max(range(window.ndim), key=lambda axis: _worth(window, axis, sites[axis], parts[axis]))
+        axis = max(range(window.ndim), key=lambda axis: worth(window, axis, sites[axis], parts[axis]))
         parts[axis] += 1
-        table[axis] = _spanned(window, axis, -(-sites[axis] // parts[axis]))
+        table[axis] = spanned(window, axis, -(-sites[axis] // parts[axis]))
     return Cut(tuple(parts), tuple(table))
 
 
-def _worth(window: Window, axis: int, sites: int, parts: int) -> float:
+def worth(window: Window, axis: int, sites: int, parts: int) -> float:
     """Return how much one more cut shrinks the table for what it adds to all tables, both in logarithms."""
     if parts >= sites:
         return -math.inf
-    before, after = (_spanned(window, axis, -(-sites // p)) for p in (parts, parts + 1))
+    before, after = (spanned(window, axis, -(-sites // p)) for p in (parts, parts + 1))
     overlap = window.extent[axis] - window.stride[axis]
     cells = sites * window.stride[axis]
     added = math.log((cells + max(0, overlap) * (parts + 1)) / (cells + max(0, overlap) * parts))
     return (math.log(before / after) + 1e-9) / (added + 1e-9)
 
 
-def _spanned(window: Window, axis: int, sites: int) -> int:
+def spanned(window: Window, axis: int, sites: int) -> int:
     """Return the padded cells that neighbouring sites read along an axis."""
     return (sites - 1) * window.stride[axis] + window.extent[axis]
 

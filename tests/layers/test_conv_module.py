@@ -153,6 +153,7 @@ def test_to_conv_says_when_there_is_none(layer, words):
         layer().to_conv()
 
 
+@pytest.mark.usefixtures("without_kernels")
 def test_explain_names_engine_reason_and_costs():
     told = LPSConv2d(64, 64, 9, padding=4).explain((8, 64, 32, 32))
     assert told.engine == "bags"

@@ -307,6 +307,7 @@ def test_one_convolution_under_autocast(monkeypatch, dtype):
     torch.testing.assert_close(y.float(), layer(x), rtol=0.05, atol=0.05)
 
 
+@pytest.mark.usefixtures("without_kernels")
 def test_joining_is_a_matter_of_cost():
     layer = CrossConv2d(16, 16, 5, padding=2, num_directions=6, growth=3.0)
     assert layer._joins(torch.empty(100, 16, 32, 32))  # half the filters cost the bag engine nearly as much as all

@@ -32,7 +32,7 @@ LAYERS = {
 
 
 @pytest.fixture(params=WIDEST)
-def processor(monkeypatch, request):
+def processor(monkeypatch, request, without_kernels):
     narrow, narrow_last = WIDEST[request.param]
     monkeypatch.setattr(depthwise, "NARROW", narrow)
     monkeypatch.setattr(depthwise, "NARROW_LAST", narrow_last)
@@ -48,6 +48,7 @@ def test_outputs_and_gradients_are_those_of_the_definition(processor, name, chan
     compare_with_the_definition(name, channels_last, dtype)
 
 
+@pytest.mark.usefixtures("without_kernels")
 @pytest.mark.filterwarnings("ignore:.* regions are empty")
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("channels_last", [False, True])
@@ -106,6 +107,7 @@ def test_large_windows_are_pooled_first_on_slow_processors(rates, expected):
     assert not pools_first(LPSConv2d(64, 64, 9, padding=4, groups=64).window, 64, rates)
 
 
+@pytest.mark.usefixtures("without_kernels")
 def test_where_pooling_comes_first_no_convolution_is_called_and_explain_says_so(monkeypatch):
     monkeypatch.setattr(depthwise, "pools_first", lambda *_: True)
     monkeypatch.setattr(depthwise, "_dense", None)

@@ -12,6 +12,7 @@ from lpsc_nd.pooling.rates import Rates
 from lpsc_nd.pooling.shapes import DERIVATIVES, Shapes
 
 
+@pytest.mark.usefixtures("without_kernels")
 @pytest.mark.parametrize(
     ("layer", "shape", "engine"),
     [
@@ -31,6 +32,7 @@ def test_engine_by_size(layer, shape, engine):
     assert told.reason
 
 
+@pytest.mark.usefixtures("without_kernels")
 @pytest.mark.parametrize(
     ("derivatives", "engine", "words"),
     [
@@ -53,6 +55,7 @@ def test_between_layers_the_engine_is_that_of_training():
         layer.explain((8, 16, 32, 32), "weights")
 
 
+@pytest.mark.usefixtures("without_kernels")
 def test_an_input_s_gradient_decides_the_engine_of_a_stem(monkeypatch):
     layer, x = LPSConv2d(3, 64, 11, 4, 5), torch.randn(8, 3, 32, 32)
     ran = []
@@ -102,6 +105,7 @@ def test_pooling_alone_is_no_convolution_elsewhere(monkeypatch):
     assert pooled.shape == (1, 2, 12, 12, 12)
 
 
+@pytest.mark.usefixtures("without_kernels")
 def test_ways_are_for_the_cpu():
     window, shapes = LPSConv2d(64, 192, 9, padding=4).window, Shapes(16, 64, 192, 1, (4, 4))
     assert bags._way("forward", window, shapes, torch.device("cpu")) == "whole images"

@@ -214,6 +214,7 @@ def test_nobody_who_differentiates_batches_or_casts_gets_a_repetition(make):
 
 
 @torch.no_grad()
+@pytest.mark.usefixtures("without_kernels")
 def test_what_is_no_single_convolution_and_no_sum_is_not_remembered(monkeypatch):
     monkeypatch.setattr(engine, "NARROW", 13)
     monkeypatch.setattr(engine, "NARROW_LAST", 10)

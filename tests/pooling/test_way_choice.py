@@ -23,6 +23,8 @@ from lpsc_nd.pooling.pairs import count_pairs
 from lpsc_nd.pooling.rates import AMD, INTEL, Rates
 from lpsc_nd.pooling.shapes import PASSES, Shapes
 
+pytestmark = pytest.mark.usefixtures("without_kernels")
+
 
 def stem(stride=4):
     return LPSConv2d(3, 64, 11, stride, 5, num_levels=3).window

@@ -12,10 +12,20 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from lpsc_nd import LPSConv1d, LPSConv2d, LPSConv3d, Stencil
 from lpsc_nd.pooling import across_images, bags, side_by_side, site_by_site, whole_images
+from lpsc_nd.pooling.compiled_layout import KERNELS
 from lpsc_nd.pooling.window import Window
 from lpsc_nd.testing import layer_cases
 
-OTHERS = ("across images", "side by side", "site by site", "whole images")
+APART = ("across images", "site by site")
+"""Ways that give the two gradients each by itself."""
+
+TOGETHER = ("side by side", "whole images", *(["compiled"] if KERNELS else []))
+"""Ways that give them both from one pooling as well."""
+
+OTHERS = (*APART, *TOGETHER)
+
+ORDERS = [*((way, True) for way in OTHERS), *((way, False) for way in TOGETHER)]
+"""Ways, and whether they give gradients apart."""
 
 
 def takes(way, name, window, shapes):
@@ -53,9 +63,7 @@ def assert_same(found, expected, tolerance=1e-9):
         torch.testing.assert_close(got, wanted, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize(
-    ("way", "apart"), [*((way, True) for way in OTHERS), ("side by side", False), ("whole images", False)]
-)
+@pytest.mark.parametrize(("way", "apart"), ORDERS)
 @given(case=layer_cases())
 def test_every_way_equals_the_reference(way, apart, case):
     assume(case.arguments["groups"] == 1)
@@ -78,9 +86,7 @@ def test_any_grouping_gives_the_same_numbers(way, elements, case, batch):
         assert_same(results(layer, batched), expected)
 
 
-@pytest.mark.parametrize(
-    ("way", "apart"), [*((way, True) for way in OTHERS), ("side by side", False), ("whole images", False)]
-)
+@pytest.mark.parametrize(("way", "apart"), ORDERS)
 @given(case=layer_cases(), threads=st.integers(2, 3), batch=st.integers(1, 5))
 def test_any_number_of_threads_gives_the_same_numbers(on_threads, way, apart, case, threads, batch):
     assume(case.arguments["groups"] == 1)

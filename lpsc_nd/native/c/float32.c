@@ -1,0 +1,5 @@
+/* The passes on values of type float. */
+#define real float
+#define NAME float32
+#include "depthwise.h"
+#include "mixed.h"

@@ -1,0 +1,89 @@
+"""The structures of ``c/plan.h``, ``c/mixed.h`` and ``c/depthwise.h``, as ctypes has them."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import POINTER, c_int32, c_int64, c_void_p
+from functools import lru_cache
+
+from torch import Tensor
+
+MOST_AXES = 8
+"""Axes of a map: images and space; as all of these constants, the same in C."""
+
+MOST_ROWS = 72
+"""Sites that a mixed pass works on at a time."""
+
+SUMS_BYTES = 24576
+"""Bytes of their sums, for some bags."""
+
+LINES = 4
+"""Lines of sites that a depthwise pass works on at a time."""
+
+Numbers = c_int64 * MOST_AXES
+"""A number for each axis."""
+
+
+class Map(ctypes.Structure):
+    """A tensor (images, channels, *space) of any strides, in elements."""
+
+    _fields_ = (("data", c_void_p), ("channels", c_int64), ("channel_stride", c_int64), ("strides", Numbers))
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> Map:
+        """Describe a tensor, which has to outlive the description."""
+        images, channels, *space = tensor.stride()
+        return cls(tensor.data_ptr(), tensor.shape[1], channels, numbers((images, *space)))
+
+
+class Plan(ctypes.Structure):
+    """Boxes of sites, and what each site reads of a box's table."""
+
+    _fields_ = (
+        ("axes", c_int64),
+        ("size", Numbers),
+        ("steps", Numbers),
+        ("stride", Numbers),
+        ("reach", Numbers),
+        ("table_steps", Numbers),
+        ("table_cells", c_int64),
+        ("doublings", c_int64),
+        ("neighbour", c_int64),
+        ("bags", c_int64),
+        ("boxes", c_int64),
+        ("longest_line", c_int64),
+        ("corners", POINTER(c_int64)),
+        ("counts", POINTER(c_int64)),
+        ("starts", POINTER(c_int64)),
+        ("bag_starts", POINTER(c_int32)),
+        ("taps", POINTER(c_int32)),
+        ("row_starts", POINTER(c_int32)),
+        ("row_taps", POINTER(c_int32)),
+        ("row_bags", POINTER(c_int32)),
+        ("visits", c_int64),
+        ("visit_lines", POINTER(c_int32)),
+        ("visit_rows", POINTER(c_int32)),
+    )
+
+
+class Pass(ctypes.Structure):
+    """What a pass reads and writes; the C structures ``Mixed`` and ``Depthwise`` alike."""
+
+    _fields_ = (
+        ("plan", POINTER(Plan)),
+        ("source", POINTER(Map)),
+        ("weights", c_void_p),
+        ("bias", c_void_p),
+        ("output", POINTER(Map)),
+        ("factors", POINTER(Map)),
+        ("gradients", c_void_p),
+        ("scratch", c_void_p),
+        ("scratch_size", c_int64),
+        ("parts", c_int64),
+    )
+
+
+@lru_cache(maxsize=256)
+def numbers(values: tuple[int, ...]) -> ctypes.Array[c_int64]:
+    """Return a number for each axis."""
+    return Numbers(*values)

@@ -1,0 +1,186 @@
+"""What a compiled pass does for one call: boxes of sites, their tables, the taps of a site; made once and cached."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lpsc_nd.geometry._types import IntArray
+from lpsc_nd.native.library import PassKind
+from lpsc_nd.native.structures import LINES, Plan, numbers
+from lpsc_nd.pooling.runs import MOST_DOUBLINGS, farther, runs
+from lpsc_nd.pooling.slabs import shares, spanned, worth
+from lpsc_nd.pooling.table import spread_size
+from lpsc_nd.pooling.window import Window
+
+TABLE_BYTES = 2**19
+"""Bytes of a box's tables, which stay in the second-level cache beside the weights."""
+
+FILLED, DOUBLED = 4, 2
+"""Cells that could be summed in the time that a cell of the first table is filled, and one of another made of two."""
+
+TAPS_AT_ONCE = 16
+"""Taps of neighbouring rows of the window that a depthwise pass weighs before it goes on to another line of sites."""
+
+FEWEST_LINES, LONG_LINE = 2, 96
+"""Lines of the smallest tables, as multiples of those that a line of sites reads; and their sites."""
+
+Range = tuple[int, int]
+"""First, and one after the last."""
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledPlan:
+    """A plan for the kernels, with the arrays that it points to.
+
+    Args:
+        plan: the C structure.
+        arrays: what its pointers are of.
+        table_elements: elements of all tables of a block of channels.
+    """
+
+    plan: Plan
+    arrays: tuple[NDArray[Any], ...]
+    table_elements: int
+
+
+@lru_cache(maxsize=32)
+def compiled_plan(
+    kind: PassKind,
+    window: Window,
+    batch: int,
+    size: tuple[int, ...],
+    steps: tuple[int, ...],
+    channels: int,
+    lanes: int,
+    itemsize: int,
+    fewest: int,
+) -> CompiledPlan:
+    """Plan a call.
+
+    Args:
+        kind: which kernel.
+        window: how the stencil slides over the source.
+        batch: images.
+        size: cells of the source per axis.
+        steps: distance at which they are put, with zeros between them.
+        channels: channels that a table holds, in whole vectors.
+        lanes: values of a vector.
+        itemsize: bytes of a value.
+        fewest: boxes that there are to be, if there can be.
+    """
+    spread = spread_size(size, steps)
+    padded, sites = window.padded_size(spread), window.output_size(spread)
+    doublings, cells = _best_tables(kind, window, padded, sites, TABLE_BYTES // (channels * itemsize))
+    boxes = np.array(_cut(window, batch, sites, cells, fewest), dtype=np.int64).reshape(-1, 1 + window.ndim, 2)
+    stride, reach = (1, *window.stride), (1, *window.extent)
+    corners, counts = boxes[..., 0].copy(), np.diff(boxes)[..., 0]
+    starts = np.asarray((0, *(before for before, _ in window.padding))) - corners * stride
+    table = tuple(((counts.max(axis=0, initial=1) - 1) * stride + reach).tolist())
+    table_steps = tuple(math.prod(table[axis + 1 :]) for axis in range(len(table)))
+    arrays = (corners, counts, starts, *_taps(window, doublings, table_steps, math.prod(table)))
+    plan = Plan(
+        axes=len(table),
+        size=numbers((batch, *size)),
+        steps=numbers((1, *steps)),
+        stride=numbers(stride),
+        reach=numbers(reach),
+        table_steps=numbers(table_steps),
+        table_cells=math.prod(table),
+        doublings=doublings,
+        neighbour=window.dilation[-1],
+        bags=window.num_bags,
+        boxes=len(boxes),
+        longest_line=int(counts[:, -1].max(initial=1)),
+        visits=len(arrays[-1]),
+        **{name: _pointer(array) for name, array in zip(POINTERS, arrays, strict=True)},
+    )
+    elements = (doublings + 1) * math.prod(table) * lanes
+    return CompiledPlan(plan, arrays, elements)
+
+
+POINTERS = (
+    *("corners", "counts", "starts", "bag_starts", "taps"),
+    *("row_starts", "row_taps", "row_bags", "visit_lines", "visit_rows"),
+)
+
+
+def _best_tables(
+    kind: PassKind, window: Window, padded: tuple[int, ...], sites: tuple[int, ...], cells: int
+) -> tuple[int, int]:
+    """Return how often to double the table, and how many cells it has, where all tables together have ``cells``."""
+
+    def cost(doublings: int) -> float:
+        read = len(runs(window.stencil, window.center, doublings).cells) * math.prod(sites)
+        return read * farther(doublings, kind) + (FILLED + DOUBLED * doublings) * math.prod(padded)
+
+    best = min(range(MOST_DOUBLINGS + 1), key=cost)
+    return best, cells // (best + 1)
+
+
+def _cut(window: Window, batch: int, sites: tuple[int, ...], cells: int, fewest: int) -> list[tuple[Range, ...]]:
+    """Cut the sites of all images into boxes whose tables have at most ``cells`` cells, if that can be.
+
+    Images are cut first, whose tables do not overlap, and lines last, of which the kernels take a dozen sites at once.
+    """
+    extents, parts = (batch, *sites), [1] * (window.ndim + 1)
+    line = min(spanned(window, window.ndim - 1, sites[-1]), window.extent[-1] + LONG_LINE)
+    cells = max(cells, FEWEST_LINES * math.prod(window.extent[:-1]) * line)
+    for axis in (0, *([None] * (window.ndim - 1)), window.ndim):
+        while _table_cells(window, extents, parts) > cells or math.prod(parts) < fewest:
+            cut = axis
+            if cut is None:
+                cut = 1 + max(range(window.ndim - 1), key=lambda a: worth(window, a, sites[a], parts[a + 1]))
+            if parts[cut] >= extents[cut]:
+                break
+            parts[cut] += 1
+    ranges = (list(shares(extent, part)) for extent, part in zip(extents, parts, strict=True))
+    boxes = itertools.product(*ranges)
+    return [box for box in boxes if all(start < stop for start, stop in box)]
+
+
+def _table_cells(window: Window, extents: tuple[int, ...], parts: list[int]) -> int:
+    images, *counts = (-(-extent // part) for extent, part in zip(extents, parts, strict=True))
+    return images * math.prod(spanned(window, axis, count) for axis, count in enumerate(counts))
+
+
+def _taps(
+    window: Window, doublings: int, table_steps: Sequence[int], table_cells: int
+) -> tuple[NDArray[np.int32], ...]:
+    """Return the arrays of a plan from ``bag_starts`` on."""
+    found = runs(window.stencil, window.center, doublings)
+    steps = np.asarray(window.dilation) * table_steps[1:]
+    coordinates = np.stack(np.unravel_index(found.cells, window.stencil.kernel_size))
+    taps = steps @ coordinates + found.doublings * table_cells
+    bags = np.repeat(np.arange(window.num_bags), np.diff(found.indptr))
+    rows = found.cells // window.stencil.kernel_size[-1]
+    by_row = np.lexsort((found.cells, rows))
+    first = _groups(np.unique(rows[by_row], return_index=True)[1], len(taps))
+    row_starts = np.append(first, len(taps))
+    cells = (steps[:-1] @ coordinates[:-1])[by_row][first]  # where each row of the window begins
+    line_step = (1, *window.stride)[-2] * table_steps[-2]
+    read = np.arange(LINES)[:, None] * line_step + cells
+    lines, visited = np.unravel_index(np.argsort(read, axis=None, kind="stable"), read.shape)
+    arrays = (found.indptr, taps, row_starts, taps[by_row], bags[by_row], lines, visited)
+    return tuple(np.ascontiguousarray(array, dtype=np.int32) for array in arrays)
+
+
+def _groups(starts: IntArray, total: int) -> IntArray:
+    """Join neighbouring rows of taps, which begin at ``starts``, until each group has enough of them."""
+    groups = starts[:1].tolist()
+    for start in starts[1:].tolist():
+        if start - groups[-1] >= TAPS_AT_ONCE and total - start >= TAPS_AT_ONCE:
+            groups.append(start)
+    return np.asarray(groups, dtype=np.int64)
+
+
+def _pointer(array: NDArray[Any]) -> Any:
+    return array.ctypes.data_as(ctypes.POINTER(ctypes.c_int64 if array.itemsize == 8 else ctypes.c_int32))
