@@ -1,4 +1,6 @@
-"""How much faster than the dense convolution a layer could be at the best: ``python -m benchmarks.bounds``.
+"""How much faster than the dense convolution a layer could be at the best by PyTorch's operators.
+
+``LPSC_ND_COMPILED=0 python -m benchmarks.bounds``; :mod:`benchmarks.kernels` is the same for compiled kernels.
 
 What a layer cannot do without is timed alone, each part at its best:
 
@@ -34,6 +36,8 @@ from benchmarks.rows import Row
 from benchmarks.runner import take_turns, thread_count
 from benchmarks.samples import Samples
 from lpsc_nd._files import write_csv
+from lpsc_nd.native.library import SWITCH
+from lpsc_nd.pooling import compiled_layout
 
 
 def bound_contenders(case: Case) -> list[Contender]:
@@ -86,6 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--case", nargs="+", choices=CASES, metavar="NAME", help="these cases alone")
     parser.add_argument("--seconds", type=float, default=4.0, help="time for a pass (default: 4)")
     options = parser.parse_args(arguments)
+    if compiled_layout.KERNELS is not None:
+        parser.error(f"this is of PyTorch's operators: set {SWITCH}=0, or see benchmarks.kernels")
     cases = [CASES[name] for name in options.case] if options.case else list(TARGETS)
     rows = []
     with thread_count(1), torch.no_grad():

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from lpsc_nd import __version__
+from lpsc_nd.native.library import kernels
 
 CPUINFO = Path("/proc/cpuinfo")
 CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -37,13 +38,14 @@ def describe(threads: int) -> Machine:
     info = processor_info(CPUINFO.read_text() if CPUINFO.exists() else "")
     model = info.get("model name") or platform.processor() or platform.machine() or UNKNOWN
     capability = torch.backends.cpu.get_cpu_capability()
-    cores = os.cpu_count() or 1
+    cores, found_kernels = os.cpu_count() or 1, kernels()
     configuration = torch.__config__.show()
     facts = {
         "processor": f"{model} (family {info.get('cpu family', '?')}, model {info.get('model', '?')})",
         "cores": str(cores),
         "caches of a core": caches(CACHES),
         "instructions PyTorch uses": capability,
+        "compiled kernels": f"vectors of {found_kernels.vector_bytes} bytes" if found_kernels else "none",
         "threads": str(threads),
         "load when started": load(),
         "lpsc_nd": __version__,

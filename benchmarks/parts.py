@@ -1,4 +1,7 @@
-"""Where the bag engine's forward pass spends its time: ``python -m benchmarks.parts``."""
+"""Where the bag engine's forward pass spends its time by PyTorch's operators, without compiled kernels.
+
+``LPSC_ND_COMPILED=0 python -m benchmarks.parts``; :mod:`benchmarks.kernels` is the same for compiled ones.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,11 @@ from benchmarks.references import FORMATS
 from benchmarks.rows import Row
 from benchmarks.runner import no_collection, settle_allocator, thread_count
 from lpsc_nd._files import write_csv
+from lpsc_nd.native.library import SWITCH
 from lpsc_nd.pooling import (
     across_images,
     bags,
+    compiled_layout,
     mixing,
     onednn,
     product,
@@ -136,6 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--case", nargs="+", choices=CASES, metavar="NAME", help="these cases alone")
     parser.add_argument("--repetitions", type=int, default=30)
     options = parser.parse_args(arguments)
+    if compiled_layout.KERNELS is not None:
+        parser.error(f"this is of PyTorch's operators: set {SWITCH}=0, or see benchmarks.kernels")
     cases = [CASES[name] for name in options.case] if options.case else list(TARGETS)
     machine = describe(1)
     rows = []

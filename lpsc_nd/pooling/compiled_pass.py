@@ -44,7 +44,7 @@ class CompiledPass(NamedTuple):
     channels: int
     parts: int
 
-    def __call__(
+    def run(
         self,
         source: Tensor,
         weights: Tensor | None = None,
@@ -125,13 +125,13 @@ def run_pass(
     dtype = compute_dtype(source.dtype)
     source, factors = plain_memory(source), None if factors is None else plain_memory(factors)
     if all(tensor is None or tensor.dtype == dtype for tensor in (source, output, factors)):
-        return compiled_pass(kind, window, steps, source)(source, weights, bias, output, factors)
+        return compiled_pass(kind, window, steps, source).run(source, weights, bias, output, factors)
     total = torch.zeros((), dtype=dtype)
     for images in _images_at_once(source):
         converted = source[images].to(dtype)
         written = None if output is None else torch.empty_like(output[images], dtype=dtype)
         multiplied = None if factors is None else factors[images].to(dtype)
-        found = compiled_pass(kind, window, steps, converted)(converted, weights, bias, written, multiplied)
+        found = compiled_pass(kind, window, steps, converted).run(converted, weights, bias, written, multiplied)
         if output is not None and written is not None:
             output[images].copy_(written)
         total = total + found
@@ -156,7 +156,7 @@ def prepared(
         sites: sites of the output.
     """
     any_type: Callable[..., Tensor] = partial(run_pass, kind, window, steps)
-    run = compiled_pass(kind, window, steps, x).__call__ if x.dtype == weights.dtype else any_type
+    run = compiled_pass(kind, window, steps, x).run if x.dtype == weights.dtype else any_type
 
     def convolve(x: Tensor, bias: Tensor | None) -> Tensor:
         y = empty_sites(x, channels, sites)

@@ -43,12 +43,12 @@ class CompiledPlan:
 
     Args:
         plan: the C structure.
-        arrays: what its pointers are of.
+        arrays: what its pointers are of, by name.
         table_elements: elements of all tables of a block of channels.
     """
 
     plan: Plan
-    arrays: tuple[NDArray[Any], ...]
+    arrays: dict[str, NDArray[Any]]
     table_elements: int
 
 
@@ -86,7 +86,8 @@ def compiled_plan(
     starts = np.asarray((0, *(before for before, _ in window.padding))) - corners * stride
     table = tuple(((counts.max(axis=0, initial=1) - 1) * stride + reach).tolist())
     table_steps = tuple(math.prod(table[axis + 1 :]) for axis in range(len(table)))
-    arrays = (corners, counts, starts, *_taps(window, doublings, table_steps, math.prod(table)))
+    boxed = {"corners": corners, "counts": counts, "starts": starts}
+    arrays = {**boxed, **_taps(window, doublings, table_steps, math.prod(table))}
     plan = Plan(
         axes=len(table),
         size=numbers((batch, *size)),
@@ -100,17 +101,11 @@ def compiled_plan(
         bags=window.num_bags,
         boxes=len(boxes),
         longest_line=int(counts[:, -1].max(initial=1)),
-        visits=len(arrays[-1]),
-        **{name: _pointer(array) for name, array in zip(POINTERS, arrays, strict=True)},
+        visits=len(arrays["visit_rows"]),
+        **{name: pointer(array) for name, array in arrays.items()},
     )
     elements = (doublings + 1) * math.prod(table) * lanes
     return CompiledPlan(plan, arrays, elements)
-
-
-POINTERS = (
-    *("corners", "counts", "starts", "bag_starts", "taps"),
-    *("row_starts", "row_taps", "row_bags", "visit_lines", "visit_rows"),
-)
 
 
 def _best_tables(
@@ -152,10 +147,8 @@ def _table_cells(window: Window, extents: tuple[int, ...], parts: list[int]) -> 
     return images * math.prod(spanned(window, axis, count) for axis, count in enumerate(counts))
 
 
-def _taps(
-    window: Window, doublings: int, table_steps: Sequence[int], table_cells: int
-) -> tuple[NDArray[np.int32], ...]:
-    """Return the arrays of a plan from ``bag_starts`` on."""
+def _taps(window: Window, doublings: int, table_steps: Sequence[int], table_cells: int) -> dict[str, NDArray[np.int32]]:
+    """Return the arrays of a plan that say what is read: bag by bag, and row by row of the window."""
     found = runs(window.stencil, window.center, doublings)
     steps = np.asarray(window.dilation) * table_steps[1:]
     coordinates = np.stack(np.unravel_index(found.cells, window.stencil.kernel_size))
@@ -169,8 +162,16 @@ def _taps(
     line_step = (1, *window.stride)[-2] * table_steps[-2]
     read = np.arange(LINES)[:, None] * line_step + cells
     lines, visited = np.unravel_index(np.argsort(read, axis=None, kind="stable"), read.shape)
-    arrays = (found.indptr, taps, row_starts, taps[by_row], bags[by_row], lines, visited)
-    return tuple(np.ascontiguousarray(array, dtype=np.int32) for array in arrays)
+    arrays = {
+        "bag_starts": found.indptr,
+        "taps": taps,
+        "row_starts": row_starts,
+        "row_taps": taps[by_row],
+        "row_bags": bags[by_row],
+        "visit_lines": lines,
+        "visit_rows": visited,
+    }
+    return {name: np.ascontiguousarray(array, dtype=np.int32) for name, array in arrays.items()}
 
 
 def _groups(starts: IntArray, total: int) -> IntArray:
@@ -182,5 +183,6 @@ def _groups(starts: IntArray, total: int) -> IntArray:
     return np.asarray(groups, dtype=np.int64)
 
 
-def _pointer(array: NDArray[Any]) -> Any:
+def pointer(array: NDArray[Any]) -> Any:
+    """Return the address of an array of int32 or int64, as ctypes has it."""
     return array.ctypes.data_as(ctypes.POINTER(ctypes.c_int64 if array.itemsize == 8 else ctypes.c_int32))

@@ -11,6 +11,8 @@ from benchmarks.cases import CASES
 from benchmarks.samples import Samples
 from lpsc_nd.pooling.dense_kernel import layer_kernel
 
+pytestmark = pytest.mark.usefixtures("without_kernels")
+
 
 @pytest.mark.parametrize(
     ("name", "parts"),

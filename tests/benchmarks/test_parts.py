@@ -9,6 +9,8 @@ from benchmarks import parts
 from benchmarks.cases import CASES
 from benchmarks.parts import COLUMNS, PARTS, Stopwatch, main, measure_parts, timed
 
+pytestmark = pytest.mark.usefixtures("without_kernels")
+
 
 @pytest.mark.parametrize("name", ["conv2d-9x9-16", "stem2d-11x11-stride4"])
 def test_parts_add_up_to_the_whole(name):
