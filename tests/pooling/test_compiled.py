@@ -32,12 +32,13 @@ def by_tiles(case, x, weight, bias, gy):
     """Return output, input gradient and weight gradient in float64, by the tiles of the bag engine."""
     x, weight, bias, gy = (tensor.double() for tensor in (x, weight, bias, gy))
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled_layout, "KERNELS", None)
+        patch.setattr(depthwise, "pools_first", lambda *_: True)
         patch.setattr(bags, "cheapest_way", lambda *_: "tiles")
-        patch.setattr(bags, "grads_apart", lambda *_: True)
         patch.setattr(bags, "mixes_first", lambda *_: False)
-        y = bags.conv(x, weight, bias, case.window, 1)
-        gx = bags.input_grad(gy, weight, case.window, 1, list(case.size))
-        return y, gx, bags.weight_grad(x, gy, case.window, 1)
+        y = bags.conv(x, weight, bias, case.window, case.groups)
+        gx = bags.input_grad(gy, weight, case.window, case.groups, list(case.size))
+        return y, gx, bags.weight_grad(x, gy, case.window, case.groups)
 
 
 def assert_like(found, expected, dtype):
@@ -62,25 +63,13 @@ def test_all_passes_equal_those_by_tiles(kernels, dtype, layout, case, small_tab
             assert_like(both[1], gw, dtype)
 
 
-def depthwise_by_tiles(case, x, weight, bias, gy):
-    groups = case.groups
-    x, weight, bias, gy = (tensor.double() for tensor in (x, weight, bias, gy))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bags, "cheapest_way", lambda *_: "tiles")
-        patch.setattr(depthwise, "pools_first", lambda *_: True)
-        patch.setattr(compiled_layout, "KERNELS", None)
-        y = bags.conv(x, weight, bias, case.window, groups)
-        gx = bags.input_grad(gy, weight, case.window, groups, list(case.size))
-        return y, gx, bags.weight_grad(x, gy, case.window, groups)
-
-
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("kernels", ALL_KERNELS)
 @given(case=kernel_cases(depthwise=True), small_tables=st.booleans())
 def test_depthwise_passes_equal_those_by_tiles(kernels, dtype, layout, case, small_tables):
     x, weight, bias, gy = case.tensors(dtype, layout)
-    y, gx, gw = depthwise_by_tiles(case, x, weight, bias, gy)
+    y, gx, gw = by_tiles(case, x, weight, bias, gy)
     with kernels_of(kernels, small_tables):
         assert_like(compiled_depthwise.conv(x, weight, bias, case.window), y, dtype)
         assert_like(compiled_depthwise.input_grad(gy, weight, case.window, case.size), gx, dtype)
