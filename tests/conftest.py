@@ -7,7 +7,7 @@ import pytorch_lightning  # noqa: F401  (before other libraries, see docs/explan
 import torch
 from hypothesis import HealthCheck, settings
 
-from lpsc_nd.pooling import compiled_layout, costs, dispatch, execute
+from lpsc_nd.pooling import compiled_layout, compiled_pass, costs, dispatch, execute
 
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 
@@ -30,5 +30,6 @@ def without_kernels(monkeypatch):
 
 
 def _forget_choices():
+    compiled_pass._pass_of.cache_clear()
     for kept in (costs.cheapest_way, costs.grads_apart, costs.joins, dispatch._fitting_before, execute._decided_before):
         kept.cache_clear()

@@ -12,10 +12,12 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from lpsc_nd.native.structures import Pass
+from lpsc_nd.native.structures import VERSION, Pass
 
 SWITCH = "LPSC_ND_COMPILED"
-"""Environment variable that switches the kernels off where it is 0, before the package is imported."""
+"""Environment variable that switches the kernels off where it is one of ``OFF``, before the package is imported."""
+
+OFF = ("0", "false", "no", "off")
 
 VECTOR_BYTES = {"AVX512": 64, "AVX2": 32}
 """Bytes of a vector, for the instructions that PyTorch says it uses."""
@@ -57,13 +59,15 @@ def kernels() -> Kernels | None:
     """Load the kernels for the instructions that PyTorch uses here; None if there are none."""
     capability = torch.backends.cpu.get_cpu_capability()
     path = _find(f"_{capability.lower()}") if capability in VECTOR_BYTES else None
-    if path is None or os.environ.get(SWITCH) == "0":
+    if path is None or os.environ.get(SWITCH, "").lower() in OFF:
         return None
     try:
         loaded = ctypes.CDLL(str(path))
-    except OSError:  # made for another system
+        if loaded.lpsc_version() != VERSION:  # compiled before the last change; ``make setup`` compiles it again
+            return None
+        passes = {(kind, dtype): _declared(loaded, f"lpsc_{kind}_{NAMES[dtype]}") for kind in PASSES for dtype in NAMES}
+    except (OSError, AttributeError):  # made for another system, or of other sources
         return None
-    passes = {(kind, dtype): _declared(loaded, f"lpsc_{kind}_{NAMES[dtype]}") for kind in PASSES for dtype in NAMES}
     return Kernels(passes, VECTOR_BYTES[capability], _parallel())
 
 

@@ -11,6 +11,9 @@ from torch import Tensor
 MOST_AXES = 8
 """Axes of a map: images and space; as all of these constants, the same in C."""
 
+VERSION = 1
+"""That of these structures; a library that was compiled for another is not used."""
+
 MOST_ROWS = 72
 """Sites that a mixed pass works on at a time."""
 
@@ -33,7 +36,7 @@ class Map(ctypes.Structure):
     def of(cls, tensor: Tensor) -> Map:
         """Describe a tensor, which has to outlive the description."""
         images, channels, *space = tensor.stride()
-        return cls(tensor.data_ptr(), tensor.shape[1], channels, numbers((images, *space)))
+        return cls(address(tensor), tensor.shape[1], channels, numbers((images, *space)))
 
 
 class Plan(ctypes.Structure):
@@ -81,6 +84,18 @@ class Pass(ctypes.Structure):
         ("scratch_size", c_int64),
         ("parts", c_int64),
     )
+
+
+def address(tensor: Tensor) -> int:
+    """Return where a tensor's values are.
+
+    Raises:
+        RuntimeError: a tensor without memory on the CPU, as one whose storage was freed.
+    """
+    found = tensor.data_ptr()
+    if not tensor.is_cpu or (found == 0 and tensor.numel() > 0):
+        raise RuntimeError(f"a tensor of shape {tuple(tensor.shape)} has no memory on the CPU; it may have been freed")
+    return found
 
 
 @lru_cache(maxsize=256)

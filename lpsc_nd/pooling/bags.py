@@ -8,6 +8,7 @@ is summed in float32.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -26,6 +27,7 @@ from lpsc_nd.pooling import (
     site_by_site,
     whole_images,
 )
+from lpsc_nd.pooling.compiled_pass import CONVERTED_ELEMENTS
 from lpsc_nd.pooling.costs import Way, cheapest_way, grads_apart, mixes_first
 from lpsc_nd.pooling.decided import WithWeights
 from lpsc_nd.pooling.depthwise_costs import by_kernel
@@ -56,17 +58,17 @@ Forward = Callable[[Tensor, Tensor, Tensor | None, Window], Tensor]
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups: int) -> Tensor:
     """Pool and mix: (B, C, *in), (C', C / groups, bags) in the compute type -> (B, C', *out) in the type of ``x``."""
-    return forward_of(window, x.shape, weight.shape[0], groups, x.device)(x, weight, bias, window)
+    return forward_of(window, x, weight.shape[0], groups)(x, weight, bias, window)
 
 
-def forward_of(window: Window, shape: Sequence[int], out_channels: int, groups: int, device: torch.device) -> Forward:
-    """Return the function that pools and mixes an input of ``shape``, (B, C, *in), in the cheapest way."""
-    ones = (1,) * window.ndim
+def forward_of(window: Window, x: Tensor, out_channels: int, groups: int) -> Forward:
+    """Return the function that pools and mixes inputs of the kind of ``x``, (B, C, *in), in the cheapest way."""
+    ones, shape, device = (1,) * window.ndim, x.shape, x.device
     if depthwise.suits(window, shape[1], out_channels, groups, device.type):
         return partial(depthwise.conv, steps=ones)
     if device.type == "cpu" and by_kernel(window, shape[1], out_channels, groups):
         return compiled_depthwise.conv
-    way = _way("forward", window, _shapes(shape, out_channels, groups), device)
+    way = _way("forward", window, _shapes(shape, out_channels, groups), x)
     if way != "tiles":
         return WAYS[way].conv
     if mixes_first(window, ones, tuple(shape[2:]), shape[1], out_channels, groups):
@@ -76,7 +78,7 @@ def forward_of(window: Window, shape: Sequence[int], out_channels: int, groups: 
 
 def with_weights(x: Tensor, weight: Tensor, window: Window, groups: int) -> WithWeights:
     """Return :func:`conv` for inputs of the kind of ``x`` and these weights."""
-    run = forward_of(window, x.shape, weight.shape[0], groups, x.device)
+    run = forward_of(window, x, weight.shape[0], groups)
     for module in (side_by_side, compiled, compiled_depthwise):
         if run is module.conv:
             return module.with_weights(x, weight, window)
@@ -105,7 +107,7 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, groups: int, input_si
     if gy.is_cpu and by_kernel(window, gy.shape[1], swapped.shape[0], groups):
         return compiled_depthwise.input_grad(gy, weight, window, tuple(input_size))
     shape = (gy.shape[0], swapped.shape[0], *input_size)
-    way = _way("input_grad", window, _shapes(shape, gy.shape[1], groups), gy.device)
+    way = _way("input_grad", window, _shapes(shape, gy.shape[1], groups), gy)
     if way != "tiles":
         return WAYS[way].input_grad(gy, weight, window, tuple(input_size))
     if mixes_first(adjoint, window.stride, tuple(gy.shape[2:]), gy.shape[1], swapped.shape[0], groups):
@@ -129,7 +131,7 @@ def weight_grad(x: Tensor, gy: Tensor, window: Window, groups: int) -> Tensor:
         return x.new_zeros((gy.shape[1], x.shape[1] // groups, 0), dtype=dtype)
     if x.is_cpu and compiled_costs.suits_depthwise(window, x.shape[1], gy.shape[1], groups):
         return compiled_depthwise.weight_grad(x, gy, window)
-    way = _way("weight_grad", window, _shapes(x.shape, gy.shape[1], groups), x.device)
+    way = _way("weight_grad", window, _shapes(x.shape, gy.shape[1], groups), x)
     if way != "tiles":
         return WAYS[way].weight_grad(x, gy, window)
     mixing = Mixing(gy.shape[1], x.shape[1], window.num_bags, groups)
@@ -155,7 +157,7 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
         return input_grad(gy, weight, window, groups, list(x.shape[2:])), weight_grad(x, gy, window, groups)
     if window.num_bags == 0:
         return torch.zeros_like(x), torch.zeros_like(weight)
-    way = _way("weight_grad", window.adjoint(x.shape[2:]), _shapes(gy.shape, x.shape[1], groups), gy.device)
+    way = _way("weight_grad", window.adjoint(x.shape[2:]), _shapes(gy.shape, x.shape[1], groups), gy)
     if way in ("side by side", "whole images", "compiled"):
         return WAYS[way].both_grads(x, gy, weight, window)
     gx, adjoint = empty_sites(gy, x.shape[1], tuple(x.shape[2:])), window.adjoint(x.shape[2:])
@@ -231,9 +233,18 @@ def pooled_tiles(x: Tensor, window: Window, steps: tuple[int, ...], planned: Pla
                 yield step.place, sum_bags(near, step.indices, step.offsets).view(-1, bags, channels)
 
 
-def _way(name: PassName, window: Window, shapes: Shapes, device: torch.device) -> Way:
-    """Return the way of a pass; all but tiles are laid out for the caches of a CPU, and have their indices there."""
-    return cheapest_way(name, window, shapes) if device.type == "cpu" else "tiles"
+def _way(name: PassName, window: Window, shapes: Shapes, like: Tensor) -> Way:
+    """Return the way of a pass on tensors of the kind of ``like``.
+
+    All but tiles are laid out for the caches of a CPU, and have their indices there; kernels convert half precision
+    image by image, which therefore must not be large.
+    """
+    if not like.is_cpu:
+        return "tiles"
+    read, written = math.prod(shapes.size), math.prod(window.output_size(shapes.size))
+    elements = shapes.in_channels * read + shapes.out_channels * written
+    is_large = like.dtype != compute_dtype(like.dtype) and elements > CONVERTED_ELEMENTS
+    return cheapest_way(name, window, shapes, not is_large)
 
 
 def _shapes(shape: Sequence[int], out_channels: int, groups: int) -> Shapes:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import torch
 
-from lpsc_nd.native.structures import MOST_AXES
+from lpsc_nd.native.structures import MOST_AXES, MOST_ROWS
 from lpsc_nd.pooling import compiled_layout
 from lpsc_nd.pooling.compiled_layout import filled, lanes_of
+from lpsc_nd.pooling.compiled_pass import parts_of
 from lpsc_nd.pooling.constants import taps_read
 from lpsc_nd.pooling.rates import RATES, Rates
 from lpsc_nd.pooling.shapes import PassName, Shapes
@@ -17,6 +18,9 @@ from lpsc_nd.pooling.window import Window
 
 LANES = lanes_of(torch.float32)
 """Values of a vector."""
+
+NEAR_WEIGHTS = 2**18
+"""Weights that the second-level cache holds beside the tables: one MiB in float32."""
 
 
 def suits(window: Window, groups: int) -> bool:
@@ -31,24 +35,28 @@ def suits_depthwise(window: Window, in_channels: int, out_channels: int, groups:
 
 
 class Compiled(NamedTuple):
-    """Passes of one image over one source, in seconds.
+    """A pass of all images over one source, in seconds of all threads together.
 
     Args:
-        padded: cells of the padded source.
-        sites: sites that are summed for.
+        batch: images.
+        padded: cells of a padded source.
+        sites: sites of an image that are summed for.
         taps: taps of a site.
         bags: bags of a site.
         channels: channels of the source.
         columns: channels on the other side.
+        threads: how many there are.
         rates: measured speeds.
     """
 
+    batch: int
     padded: int
     sites: int
     taps: float
     bags: int
     channels: int
     columns: int
+    threads: int
     rates: Rates
 
     @property
@@ -56,40 +64,65 @@ class Compiled(NamedTuple):
         """Filling the tables, and sums of whole vectors."""
         channels = filled(self.channels, LANES)
         taps = self.sites * self.taps * (channels // LANES) * self.rates.tap
-        return self.padded * channels / self.rates.passed + taps
+        return self.batch * (self.padded * channels / self.rates.passed + taps)
 
     @property
-    def product(self) -> float:
-        """The product, and reading or writing its columns."""
+    def mixed(self) -> float:
+        """The product with the weights, and writing its columns."""
+        return self._product + self._weights_read
+
+    @property
+    def multiplied(self) -> float:
+        """The product with the rows of an output gradient; not all threads share one that needs much memory."""
+        parts = min(self.threads, parts_of(self._weights * 4))
+        return (self._product + 2 * self._weights_read) * self.threads / parts
+
+    @property
+    def _product(self) -> float:
         columns = filled(self.columns, LANES)
-        work = 2 * self.sites * self.bags * self.channels * columns / self.rates.compiled
-        return work + self.sites * columns / self.rates.passed
+        work = 2 * self.sites * self._weights / self.rates.compiled
+        return self.batch * (work + self.sites * columns / self.rates.passed)
+
+    @property
+    def _weights(self) -> int:
+        return self.bags * self.channels * filled(self.columns, LANES)
+
+    @property
+    def _weights_read(self) -> float:
+        """Reading weights that the second-level cache does not hold, for some rows of sites after others."""
+        if self._weights <= NEAR_WEIGHTS:
+            return 0.0
+        return self.batch * self.sites / MOST_ROWS * self._weights / self.rates.weights_read
 
 
 def seconds(name: PassName, window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
-    """Predict a pass of all images."""
+    """Predict a pass."""
     found = _carried(window, shapes, rates) if name == "input_grad" else _forward(window, shapes, rates)
-    return shapes.batch * (found.summed + found.product) + shapes.threads * rates.compiled_call
+    product = found.multiplied if name == "weight_grad" else found.mixed
+    return found.summed + product + shapes.threads * rates.compiled_call
 
 
 def both_grads(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
-    """Predict both gradients of all images from one pooling of the output's; the stride is 1."""
+    """Predict both gradients from one pooling of the output's; the stride is 1."""
     found = _carried(window, shapes, rates)
-    return shapes.batch * (found.summed + 2 * found.product) + shapes.threads * rates.compiled_call
+    return found.summed + found.mixed + found.multiplied + shapes.threads * rates.compiled_call
 
 
 def _forward(window: Window, shapes: Shapes, rates: Rates) -> Compiled:
     padded, sites = math.prod(window.padded_size(shapes.size)), math.prod(window.output_size(shapes.size))
-    return Compiled(padded, sites, *_read(window), shapes.in_channels, shapes.out_channels, rates)
+    return _pass(window, padded, sites, shapes.in_channels, shapes.out_channels, shapes, rates)
 
 
 def _carried(window: Window, shapes: Shapes, rates: Rates) -> Compiled:
     """Return the pass of the input gradient: through the adjoint window, which this does without."""
     padded = tuple(n + extent - 1 for n, extent in zip(shapes.size, window.extent, strict=True))
-    return Compiled(
-        math.prod(padded), math.prod(shapes.size), *_read(window), shapes.out_channels, shapes.in_channels, rates
-    )
+    cells, sites = math.prod(padded), math.prod(shapes.size)
+    return _pass(window, cells, sites, shapes.out_channels, shapes.in_channels, shapes, rates)
 
 
-def _read(window: Window) -> tuple[float, int]:
-    return taps_read(window.stencil.token, window.center, "mixed"), window.num_bags
+def _pass(
+    window: Window, padded: int, sites: int, channels: int, columns: int, shapes: Shapes, rates: Rates
+) -> Compiled:
+    taps = taps_read(window.stencil.token, window.center, "mixed")
+    sizes = (shapes.batch, padded, sites, taps, window.num_bags, channels, columns)
+    return Compiled(*sizes, shapes.threads, rates)

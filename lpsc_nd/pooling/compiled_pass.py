@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.native.library import Kernels, PassKind
-from lpsc_nd.native.structures import LINES, MOST_ROWS, SUMS_BYTES, Map, Pass
+from lpsc_nd.native.structures import LINES, MOST_ROWS, SUMS_BYTES, Map, Pass, address
 from lpsc_nd.pooling import compiled_layout
 from lpsc_nd.pooling.compiled_layout import bias_vectors, filled, plain_memory
 from lpsc_nd.pooling.compiled_plan import CompiledPlan, compiled_plan
@@ -21,8 +22,11 @@ from lpsc_nd.pooling.scratch import scratch
 from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.window import Window
 
+MOST_GRADIENT_BYTES = 2**24
+"""Bytes of the gradients of the weights that all threads have together, unless one needs more."""
+
 CONVERTED_ELEMENTS = 2**21
-"""Elements of the images whose type is converted at a time."""
+"""Elements of the images whose type is converted at a time: eight MiB in float32."""
 
 
 class CompiledPass(NamedTuple):
@@ -65,25 +69,32 @@ class CompiledPass(NamedTuple):
             factors: (B, C', *sites), by which the sums are multiplied.
         """
         columns = [0 if map_ is None else self._filled(map_.shape[1]) for map_ in (output, factors)]
-        gradients = self._empty_gradients(columns[1]) if factors is not None else torch.empty(1, 0, dtype=self.dtype)
+        parts = self.parts
+        shape = self._gradient_shape(columns[1]) if factors is not None else (0,)
+        parts = min(parts, parts_of(math.prod(shape) * self.dtype.itemsize))
+        gradients = source.new_empty((parts, *shape))
         if self.planned.plan.boxes == 0:
             return gradients[0].zero_()
         size = self._scratch_size(sum(columns))
-        with scratch((self.parts * size,), self.dtype, source.device) as memory:
+        with scratch((parts * size,), self.dtype, source.device) as memory:
             job = Pass(
                 plan=ctypes.pointer(self.planned.plan),
                 source=ctypes.pointer(Map.of(source)),
-                weights=_address(weights),
-                bias=_address(bias),
+                weights=weights if weights is None else address(weights),
+                bias=bias if bias is None else address(bias),
                 output=None if output is None else ctypes.pointer(Map.of(output)),
                 factors=None if factors is None else ctypes.pointer(Map.of(factors)),
-                gradients=gradients.data_ptr(),
-                scratch=memory.data_ptr(),
+                gradients=address(gradients),
+                scratch=address(memory),
                 scratch_size=size,
-                parts=self.parts,
+                parts=parts,
             )
-            self.kernels.run(self.kind, self.dtype, job)
-        return gradients[0] if self.parts == 1 else gradients.sum(0)
+            if torch.autograd._profiler_enabled():  # type: ignore[attr-defined]
+                with torch.autograd.profiler.record_function(f"lpsc::compiled_{self.kind}"):
+                    self.kernels.run(self.kind, self.dtype, job)
+            else:
+                self.kernels.run(self.kind, self.dtype, job)
+        return gradients[0] if parts == 1 else gradients.sum(0)
 
     def _filled(self, channels: int) -> int:
         return filled(channels, self.kernels.lanes(self.dtype))
@@ -97,11 +108,11 @@ class CompiledPass(NamedTuple):
         sums = max(SUMS_BYTES // self.dtype.itemsize, MOST_ROWS * self.channels) + MOST_ROWS * lanes
         return tables + sums + MOST_ROWS * columns
 
-    def _empty_gradients(self, columns: int) -> Tensor:
+    def _gradient_shape(self, columns: int) -> tuple[int, ...]:
         bags, lanes = self.planned.plan.bags, self.kernels.lanes(self.dtype)
         if self.kind == "depthwise":
-            return torch.empty((self.parts, columns // lanes, bags, lanes), dtype=self.dtype)
-        return torch.empty((self.parts, bags, self.channels, columns), dtype=self.dtype)
+            return columns // lanes, bags, lanes
+        return bags, self.channels, columns
 
 
 def run_pass(
@@ -126,8 +137,8 @@ def run_pass(
     source, factors = plain_memory(source), None if factors is None else plain_memory(factors)
     if all(tensor is None or tensor.dtype == dtype for tensor in (source, output, factors)):
         return compiled_pass(kind, window, steps, source).run(source, weights, bias, output, factors)
-    total = torch.zeros((), dtype=dtype)
-    for images in _images_at_once(source):
+    total = source.new_zeros((), dtype=dtype)
+    for images in _images_at_once(source, output, factors):
         converted = source[images].to(dtype)
         written = None if output is None else torch.empty_like(output[images], dtype=dtype)
         multiplied = None if factors is None else factors[images].to(dtype)
@@ -168,11 +179,11 @@ def prepared(
 
 def compiled_pass(kind: PassKind, window: Window, steps: tuple[int, ...], source: Tensor) -> CompiledPass:
     """Return the pass of a kernel over sources of this shape, in the type to compute in; arguments as above."""
-    return _prepared(kind, source.dtype, window, steps, tuple(source.shape), torch.get_num_threads())
+    return _pass_of(kind, source.dtype, window, steps, tuple(source.shape), torch.get_num_threads())
 
 
 @lru_cache(maxsize=64)
-def _prepared(
+def _pass_of(
     kind: PassKind, dtype: torch.dtype, window: Window, steps: tuple[int, ...], shape: tuple[int, ...], threads: int
 ) -> CompiledPass:
     kernels = compiled_layout.KERNELS
@@ -183,14 +194,16 @@ def _prepared(
     in_table = lanes if kind == "depthwise" else filled(channels, lanes)
     blocks = filled(channels, lanes) // lanes if kind == "depthwise" else 1
     boxes = -(-threads // blocks)
-    planned = compiled_plan(kind, window, batch, tuple(size), steps, in_table, lanes, dtype.itemsize, boxes)
+    planned = compiled_plan(kind, window, batch, tuple(size), steps, in_table, lanes, dtype.itemsize, threads, boxes)
     return CompiledPass(kernels, kind, dtype, planned, channels, max(1, min(threads, planned.plan.boxes * blocks)))
 
 
-def _images_at_once(source: Tensor) -> Iterator[slice]:
-    images = max(1, CONVERTED_ELEMENTS // max(1, source[0].numel()))
-    return (slice(first, first + images) for first in range(0, len(source), images))
+def parts_of(gradient_bytes: int) -> int:
+    """Return among how many threads a pass is shared that adds gradients up, as each has its own until the end."""
+    return max(1, MOST_GRADIENT_BYTES // max(1, gradient_bytes))
 
 
-def _address(tensor: Tensor | None) -> int | None:
-    return None if tensor is None else tensor.data_ptr()
+def _images_at_once(source: Tensor, *others: Tensor | None) -> Iterator[slice]:
+    elements = sum(math.prod(tensor.shape[1:]) for tensor in (source, *others) if tensor is not None)
+    images = max(1, CONVERTED_ELEMENTS // max(1, elements))
+    return (slice(first, first + images) for first in range(0, max(1, len(source)), images))

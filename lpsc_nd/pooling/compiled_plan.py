@@ -24,6 +24,9 @@ from lpsc_nd.pooling.window import Window
 TABLE_BYTES = 2**19
 """Bytes of a box's tables, which stay in the second-level cache beside the weights."""
 
+MOST_BYTES, FEWEST_BYTES = 2**24, 2**20
+"""Bytes of the tables of all threads together at the most, and of one thread's that are always allowed."""
+
 FILLED, DOUBLED = 4, 2
 """Cells that could be summed in the time that a cell of the first table is filled, and one of another made of two."""
 
@@ -62,6 +65,7 @@ def compiled_plan(
     channels: int,
     lanes: int,
     itemsize: int,
+    parts: int,
     fewest: int,
 ) -> CompiledPlan:
     """Plan a call.
@@ -75,11 +79,14 @@ def compiled_plan(
         channels: channels that a table holds, in whole vectors.
         lanes: values of a vector.
         itemsize: bytes of a value.
+        parts: threads that have tables at once.
         fewest: boxes that there are to be, if there can be.
     """
     spread = spread_size(size, steps)
     padded, sites = window.padded_size(spread), window.output_size(spread)
-    doublings, cells = _best_tables(kind, window, padded, sites, TABLE_BYTES // (channels * itemsize))
+    row = channels * itemsize  # bytes of a cell
+    most = max(FEWEST_BYTES, MOST_BYTES // parts) // row
+    doublings, cells = _best_tables(kind, window, padded, sites, TABLE_BYTES // row, most)
     boxes = np.array(_cut(window, batch, sites, cells, fewest), dtype=np.int64).reshape(-1, 1 + window.ndim, 2)
     stride, reach = (1, *window.stride), (1, *window.extent)
     corners, counts = boxes[..., 0].copy(), np.diff(boxes)[..., 0]
@@ -109,32 +116,43 @@ def compiled_plan(
 
 
 def _best_tables(
-    kind: PassKind, window: Window, padded: tuple[int, ...], sites: tuple[int, ...], cells: int
+    kind: PassKind, window: Window, padded: tuple[int, ...], sites: tuple[int, ...], cells: int, most: int
 ) -> tuple[int, int]:
-    """Return how often to double the table, and how many cells it has, where all tables together have ``cells``."""
+    """Return how often to double the table, and how many cells it has.
+
+    All tables together have ``cells``, or as many more, up to ``most``, as keep neighbouring boxes from filling their
+    tables with the same cells.
+    """
+    line = min(spanned(window, window.ndim - 1, sites[-1]), window.extent[-1] + LONG_LINE)
+    fewest = FEWEST_LINES * math.prod(window.extent[:-1]) * line
+
+    def size(doublings: int) -> int:
+        return min(max(cells // (doublings + 1), fewest), most // (doublings + 1))
 
     def cost(doublings: int) -> float:
         read = len(runs(window.stencil, window.center, doublings).cells) * math.prod(sites)
-        return read * farther(doublings, kind) + (FILLED + DOUBLED * doublings) * math.prod(padded)
+        again = max(1.0, fewest / size(doublings))
+        return read * farther(doublings, kind) + (FILLED + DOUBLED * doublings) * math.prod(padded) * again
 
     best = min(range(MOST_DOUBLINGS + 1), key=cost)
-    return best, cells // (best + 1)
+    return best, size(best)
 
 
 def _cut(window: Window, batch: int, sites: tuple[int, ...], cells: int, fewest: int) -> list[tuple[Range, ...]]:
     """Cut the sites of all images into boxes whose tables have at most ``cells`` cells, if that can be.
 
-    Images are cut first, whose tables do not overlap, and lines last, of which the kernels take a dozen sites at once.
+    Images are cut first, whose tables do not overlap; then long lines, as boxes of a single line would fill the rows of
+    a whole window for it; then all else, and last what is left of lines, of which kernels take a dozen sites at once.
     """
     extents, parts = (batch, *sites), [1] * (window.ndim + 1)
-    line = min(spanned(window, window.ndim - 1, sites[-1]), window.extent[-1] + LONG_LINE)
-    cells = max(cells, FEWEST_LINES * math.prod(window.extent[:-1]) * line)
-    for axis in (0, *([None] * (window.ndim - 1)), window.ndim):
+    for axis, least in ((0, 1), (window.ndim, LONG_LINE), (None, 1), (window.ndim, 1)):
         while _table_cells(window, extents, parts) > cells or math.prod(parts) < fewest:
             cut = axis
             if cut is None:
+                if window.ndim == 1:
+                    break
                 cut = 1 + max(range(window.ndim - 1), key=lambda a: worth(window, a, sites[a], parts[a + 1]))
-            if parts[cut] >= extents[cut]:
+            if parts[cut] >= extents[cut] // least:
                 break
             parts[cut] += 1
     ranges = (list(shares(extent, part)) for extent, part in zip(extents, parts, strict=True))

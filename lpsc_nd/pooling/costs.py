@@ -64,9 +64,11 @@ def bags_seconds(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
 
 
 @lru_cache(maxsize=256)
-def cheapest_way(name: PassName, window: Window, shapes: Shapes) -> Way:
-    """Tell in which way the bag engine runs a pass."""
+def cheapest_way(name: PassName, window: Window, shapes: Shapes, by_kernels: bool = True) -> Way:
+    """Tell in which way the bag engine runs a pass, optionally without compiled kernels."""
     ways = _ways(name, window, shapes, RATES)
+    if not by_kernels:
+        ways.pop("compiled", None)
     return min(ways, key=ways.__getitem__)
 
 

@@ -144,7 +144,7 @@ def _bags_conv(
         return bag_layer.conv(x, (weight, center_weight, bias), window, groups, reduction)
     dtype = compute_dtype(x.dtype)
     bias = None if bias is None else bias.to(dtype)
-    plain = is_plain(x, weight)
+    plain = is_plain(x, *(tensor for tensor in (weight, center_weight, bias) if tensor is not None))
     if plain and depthwise.suits(window, x.shape[1], len(weight), groups, x.device.type):
         return depthwise.convolve(x, kernel_of(weight, center_weight, window, reduction, dtype), bias, window)
     if plain:

@@ -48,6 +48,7 @@ class Rates:
         tap: seconds in which a compiled kernel adds a vector from a table.
         tap_weighted: the same where it is weighted as well.
         compiled: floating-point operations of a compiled kernel's product.
+        weights_read: weights that a compiled pass reads where the second-level cache does not hold them.
         compiled_call: seconds that a compiled pass takes however small its input is.
         call: seconds that a call of the bag engine takes however small its input is.
         slack: time of the bag engine beyond its parts (memory it allocates), as a factor.
@@ -85,6 +86,7 @@ class Rates:
     tap: float = 0.38e-9
     tap_weighted: float = 0.27e-9
     compiled: float = 1.8e11
+    weights_read: float = 3.0e9
     compiled_call: float = 3.0e-5
     call: float = 2.2e-4
     slack: float = 1.2

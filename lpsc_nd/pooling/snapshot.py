@@ -29,13 +29,15 @@ class Snapshot:
     @staticmethod
     def takes(tensor: Tensor) -> bool:
         """Tell whether a tensor's memory can be read, and is its values in order."""
+        if tensor.is_neg() or tensor._is_zerotensor():
+            return False
         return tensor.is_cpu and tensor.is_contiguous()
 
     def is_of(self, tensor: Tensor) -> bool:
         """Tell whether a tensor has the values that were copied, in the same type, shape and order."""
         if not (tensor.is_cpu and tensor.dtype == self._dtype and tensor.shape == self._shape):
             return False
-        if not tensor.is_contiguous():
+        if not tensor.is_contiguous() or tensor.is_neg() or tensor._is_zerotensor():
             return False
         address = tensor.data_ptr()
         view = self._view if address == self._address else self._memory.from_address(address)

@@ -49,5 +49,11 @@ def test_a_library_of_another_system_is_not_loaded(monkeypatch, forgetting, tmp_
     assert library.kernels() is None
 
 
+@pytest.mark.skipif(library.kernels() is None, reason="no kernels were compiled for this processor")
+def test_a_library_of_another_version_is_not_used(monkeypatch, forgetting):
+    monkeypatch.setattr(library, "VERSION", library.VERSION + 1)
+    assert library.kernels() is None
+
+
 def test_they_are_looked_for_beside_their_module():
     assert library._find("_no_such_kernels") is None

@@ -57,6 +57,7 @@ def test_another_order_is_seen():
     [
         ("plan.h", "MOST_AXES", structures.MOST_AXES),
         ("plan.h", "LINES", structures.LINES),
+        ("plan.h", "VERSION", structures.VERSION),
         ("mixed.h", "MOST_ROWS", structures.MOST_ROWS),
         ("mixed.h", "SUMS", structures.SUMS_BYTES),
     ],

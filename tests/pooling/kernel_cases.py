@@ -123,5 +123,5 @@ def kernels_of(name, small_tables=False):
 
 def forget_plans():
     """Let plans be made anew."""
-    compiled_pass._prepared.cache_clear()
+    compiled_pass._pass_of.cache_clear()
     compiled_plan.compiled_plan.cache_clear()

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.testing import assert_close
+from torch.testing._internal.two_tensor import TwoTensor
 
 from lpsc_nd import LPSConv2d
 from lpsc_nd.pooling import (
@@ -21,6 +22,7 @@ from lpsc_nd.pooling import (
     depthwise,
 )
 from lpsc_nd.pooling.compiled_layout import KERNELS
+from lpsc_nd.pooling.shapes import Shapes
 from tests.pooling.kernel_cases import ALL_KERNELS, LAYOUTS, SENTINEL, kernel_cases, kernels_of
 
 pytestmark = pytest.mark.skipif(KERNELS is None, reason="no kernels were compiled for this processor")
@@ -154,9 +156,10 @@ def test_infinities_stay_where_they_are():
     assert y[..., :3, :3].isinf().any()
 
 
-def test_an_empty_batch():
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_an_empty_batch(dtype):
     window, weight = LPSConv2d(3, 4, 5, padding=2, num_levels=1).window, torch.randn(4, 3, 7)
-    x, gy = torch.zeros(0, 3, 9, 9), torch.zeros(0, 4, 9, 9)
+    x, gy = torch.zeros(0, 3, 9, 9, dtype=dtype), torch.zeros(0, 4, 9, 9, dtype=dtype)
     assert compiled.conv(x, weight, None, window).shape == gy.shape
     assert compiled.input_grad(gy, weight, window, (9, 9)).shape == x.shape
     gx, gw = compiled.both_grads(x, gy, weight, window)
@@ -169,3 +172,40 @@ def test_more_axes_than_a_kernel_has_are_left_to_others():
     window = LPSConv2d(1, 1, 3, num_levels=1).window
     assert compiled_costs.suits(window, 1)
     assert not compiled_costs.suits(window, 2)
+
+
+@pytest.mark.parametrize("name", ["weight", "center_weight", "bias"])
+@pytest.mark.parametrize("groups", [1, 16])
+def test_parameters_of_another_type_are_not_read_by_address(name, groups):
+    layer = LPSConv2d(16, 16, 31, padding=15, groups=groups, num_levels=3, engine="bags").requires_grad_(False)
+    torch.nn.init.normal_(layer.bias)
+    x = torch.randn(1, 16, 20, 20)
+    expected, plain = layer(x), getattr(layer, name)
+    delattr(layer, name)
+    wrapped = TwoTensor(plain.detach(), plain.detach().clone())  # which has no memory of its own
+    setattr(layer, name, torch.nn.Parameter(wrapped, requires_grad=False))
+    with torch.no_grad():
+        assert_close(layer(x).a, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("groups", [1, 16])
+def test_a_tensor_whose_memory_was_freed_is_refused(groups):
+    layer = LPSConv2d(16, 16, 31, padding=15, groups=groups, num_levels=3, engine="bags").requires_grad_(False)
+    x = torch.randn(1, 16, 20, 20)
+    x.untyped_storage().resize_(0)
+    with pytest.raises(RuntimeError, match="no memory on the CPU"):
+        layer(x)
+
+
+def test_large_images_in_half_precision_are_left_to_tiles():
+    layer, shapes = LPSConv2d(32, 32, 11, padding=5), Shapes(1, 32, 32, 1, (300, 300))
+    half, whole = torch.empty(0, dtype=torch.bfloat16), torch.empty(0)
+    assert bags._way("forward", layer.window, shapes, whole) == "compiled"
+    assert bags._way("forward", layer.window, shapes, half) != "compiled"
+
+
+def test_a_profiler_sees_the_kernels():
+    layer, x = LPSConv2d(16, 16, 9, padding=4, engine="bags").requires_grad_(False), torch.randn(2, 16, 20, 20)
+    with torch.profiler.profile() as profile:
+        layer(x)
+    assert "lpsc::compiled_mixed" in {event.key for event in profile.key_averages()}

@@ -77,3 +77,10 @@ def test_only_contiguous_memory_of_the_cpu_is_taken():
     assert not Snapshot.takes(tensor.T)
     assert not Snapshot.takes(tensor[::2])
     assert not Snapshot.takes(tensor.to("meta"))
+
+
+def test_values_that_are_not_in_memory_are_not_copied():
+    values = torch.ones(3)
+    assert not Snapshot.takes(torch._neg_view(values))
+    assert not Snapshot.takes(torch._efficientzerotensor(3))
+    assert not Snapshot(values).is_of(torch._neg_view(values))

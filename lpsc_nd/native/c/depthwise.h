@@ -27,13 +27,13 @@ INLINE Row row_of(const Plan *plan, i64 row) {
     return (Row){plan->row_taps + start, plan->row_bags + start, plan->row_starts[row + 1] - start};
 }
 
-/* Add the cells at the taps, each times the weight of its bag, to up to TILE_SITES sites. */
+/* Add the cells at the taps, each times the weight of its bag, to some sites. */
 INLINE void weigh_sites(const int sites, Row row, const real *cells, i64 stride, const real *weights, real *sums) {
     vec total[WIDE_SITES];
     UNROLL for (int s = 0; s < sites; s++) total[s] = load(sums + s * LANES);
     for (i64 t = 0; t < row.number; t++) {
-        const real *tap = cells + row.taps[t] * LANES;
-        const vec weight = load(weights + row.bags[t] * LANES);
+        const real *tap = cells + (i64)row.taps[t] * LANES;
+        const vec weight = load(weights + (i64)row.bags[t] * LANES);
         UNROLL for (int s = 0; s < sites; s++) total[s] += weight * load(tap + s * stride);
     }
     UNROLL for (int s = 0; s < sites; s++) store(sums + s * LANES, total[s]);
@@ -42,11 +42,11 @@ INLINE void weigh_sites(const int sites, Row row, const real *cells, i64 stride,
 /* Add the products of cells and factors to the gradient of each tap's bag. */
 INLINE void correlate_sites(const int sites, Row row, const real *cells, i64 stride, const real *factors,
                             real *gradients) {
-    vec factor[TILE_SITES];
+    vec factor[WIDE_SITES];
     UNROLL for (int s = 0; s < sites; s++) factor[s] = load(factors + s * LANES);
     for (i64 t = 0; t < row.number; t++) {
-        const real *tap = cells + row.taps[t] * LANES;
-        real *gradient = gradients + row.bags[t] * LANES;
+        const real *tap = cells + (i64)row.taps[t] * LANES;
+        real *gradient = gradients + (i64)row.bags[t] * LANES;
         vec even = {0}, odd = {0};
         UNROLL for (int s = 0; s < sites; s += 2) even += factor[s] * load(tap + s * stride);
         UNROLL for (int s = 1; s < sites; s += 2) odd += factor[s] * load(tap + s * stride);
@@ -56,27 +56,16 @@ INLINE void correlate_sites(const int sites, Row row, const real *cells, i64 str
 
 static void weigh_line(Row row, const real *cells, i64 stride, i64 count, const real *weights, real *sums) {
     i64 s = 0;
-#define TILE(n) weigh_sites(n, row, cells + s * stride, stride, weights, sums + s * LANES)
-    if (stride == LANES) {
-        for (; s + WIDE_SITES <= count; s += WIDE_SITES)
-            weigh_sites(WIDE_SITES, row, cells + s * LANES, LANES, weights, sums + s * LANES);
-        for (; s + TILE_SITES <= count; s += TILE_SITES)
-            weigh_sites(TILE_SITES, row, cells + s * LANES, LANES, weights, sums + s * LANES);
-    }
-    for (; s + TILE_SITES <= count; s += TILE_SITES) TILE(TILE_SITES);
-    FOR_REST(count - s, TILE)
-#undef TILE
+#define CALL_SITES(n, apart) weigh_sites(n, row, cells + s * apart, apart, weights, sums + s * LANES)
+    FOR_SITES(s, count, stride)
+#undef CALL_SITES
 }
 
 static void correlate_line(Row row, const real *cells, i64 stride, i64 count, const real *factors, real *gradients) {
     i64 s = 0;
-#define TILE(n) correlate_sites(n, row, cells + s * stride, stride, factors + s * LANES, gradients)
-    if (stride == LANES)
-        for (; s + TILE_SITES <= count; s += TILE_SITES)
-            correlate_sites(TILE_SITES, row, cells + s * LANES, LANES, factors + s * LANES, gradients);
-    for (; s + TILE_SITES <= count; s += TILE_SITES) TILE(TILE_SITES);
-    FOR_REST(count - s, TILE)
-#undef TILE
+#define CALL_SITES(n, apart) correlate_sites(n, row, cells + s * apart, apart, factors + s * LANES, gradients)
+    FOR_SITES(s, count, stride)
+#undef CALL_SITES
 }
 
 /* What one part works in: for one block of channels, LANES each. */
@@ -161,7 +150,7 @@ static void run_depthwise_part(const void *data, i64 part) {
     const i64 blocks = blocks_of(job->source->channels), size = blocks * plan->bags * LANES;
     const i64 rows = LINES * plan->longest_line * LANES;
     Stand stand = {.tables = job->scratch + part * job->scratch_size};
-    stand.sums = stand.tables + (plan->doublings + 1) * plan->table_cells * LANES;
+    stand.sums = stand.tables + tables_size(plan);
     stand.factors = stand.sums + (job->output == NULL ? 0 : rows);
     stand.gradients = stand.factors + (job->factors == NULL ? 0 : rows);
     real *totals = job->factors == NULL ? NULL : job->gradients + part * size;

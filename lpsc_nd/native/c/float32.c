@@ -3,3 +3,5 @@
 #define NAME float32
 #include "depthwise.h"
 #include "mixed.h"
+
+int64_t lpsc_version(void) { return VERSION; }

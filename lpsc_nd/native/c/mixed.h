@@ -38,13 +38,13 @@ typedef struct {
     i64 num_pieces, rows;
 } Bench;
 
-/* Sum a bag at up to TILE_SITES sites, a block of channels. */
+/* Sum a bag at some sites, a block of channels. */
 INLINE void sum_sites(const int sites, const real *cells, i64 stride, const int32_t *taps, i64 num_taps, real *sums,
                       i64 sums_step) {
     vec total[WIDE_SITES];
     UNROLL for (int s = 0; s < sites; s++) total[s] = (vec){0};
     for (i64 t = 0; t < num_taps; t++) {
-        const real *tap = cells + taps[t] * LANES;
+        const real *tap = cells + (i64)taps[t] * LANES;
         UNROLL for (int s = 0; s < sites; s++) total[s] += load(tap + s * stride);
     }
     UNROLL for (int s = 0; s < sites; s++) store(sums + s * sums_step, total[s]);
@@ -53,16 +53,9 @@ INLINE void sum_sites(const int sites, const real *cells, i64 stride, const int3
 static void sum_line(const real *cells, i64 stride, i64 count, const int32_t *taps, i64 num_taps, real *sums,
                      i64 sums_step) {
     i64 s = 0;
-#define TILE(n) sum_sites(n, cells + s * stride, stride, taps, num_taps, sums + s * sums_step, sums_step)
-    if (stride == LANES) {
-        for (; s + WIDE_SITES <= count; s += WIDE_SITES)
-            sum_sites(WIDE_SITES, cells + s * LANES, LANES, taps, num_taps, sums + s * sums_step, sums_step);
-        for (; s + TILE_SITES <= count; s += TILE_SITES)
-            sum_sites(TILE_SITES, cells + s * LANES, LANES, taps, num_taps, sums + s * sums_step, sums_step);
-    }
-    for (; s + TILE_SITES <= count; s += TILE_SITES) TILE(TILE_SITES);
-    FOR_REST(count - s, TILE)
-#undef TILE
+#define CALL_SITES(n, apart) sum_sites(n, cells + s * apart, apart, taps, num_taps, sums + s * sums_step, sums_step)
+    FOR_SITES(s, count, stride)
+#undef CALL_SITES
 }
 
 /* Write the sums of a bag, C for each site. The last of whole vectors reaches into what is written next. */
@@ -70,7 +63,7 @@ static void sum_bag(const Mixed *job, const Bench *bench, i64 bag, real *sums, i
     const Plan *plan = job->plan;
     const int32_t *taps = plan->taps + plan->bag_starts[bag];
     const i64 num_taps = plan->bag_starts[bag + 1] - plan->bag_starts[bag];
-    const i64 blocks = blocks_of(job->source->channels), block = (plan->doublings + 1) * plan->table_cells * LANES;
+    const i64 blocks = blocks_of(job->source->channels), block = tables_size(plan);
     for (i64 p = 0; p < bench->num_pieces; p++) {
         const Piece *piece = bench->pieces + p;
         for (i64 b = 0; b < blocks; b++)
@@ -83,7 +76,7 @@ static void sum_bag(const Mixed *job, const Bench *bench, i64 bag, real *sums, i
 static void start_rows(const Mixed *job, const Bench *bench) {
     const i64 last = job->plan->axes - 1;
     if (job->output != NULL) {
-        const i64 columns = blocks_of(job->output->channels) * LANES;
+        const i64 columns = filled(job->output->channels);
         for (i64 r = 0; r < bench->rows; r++) {
             if (job->bias == NULL)
                 memset(bench->outputs + r * columns, 0, (size_t)columns * sizeof(real));
@@ -93,7 +86,7 @@ static void start_rows(const Mixed *job, const Bench *bench) {
     }
     if (job->factors != NULL) {
         const Map *map = job->factors;
-        const i64 columns = blocks_of(map->channels) * LANES;
+        const i64 columns = filled(map->channels);
         real *rows = bench->factors;
         for (i64 p = 0; p < bench->num_pieces; p++) {
             const Piece *piece = bench->pieces + p;
@@ -112,7 +105,7 @@ static void finish_rows(const Mixed *job, const Bench *bench) {
         const Piece *piece = bench->pieces + p;
         write_rows((real *)map->data + piece->written, map->strides[job->plan->axes - 1], piece->count, map->channels,
                    map->channel_stride, rows);
-        rows += piece->count * blocks_of(map->channels) * LANES;
+        rows += piece->count * filled(map->channels);
     }
 }
 
@@ -132,12 +125,12 @@ static void run_rows(const Mixed *job, Bench *bench) {
         for (i64 bag = 0; bag < bags; bag++)
             sum_bag(job, bench, first + bag, bench->sums + bag * channels, sums_step);
         if (job->output != NULL) {
-            const i64 columns = blocks_of(job->output->channels) * LANES;
+            const i64 columns = filled(job->output->channels);
             add_product(bench->rows, columns, depth, bench->sums, sums_step, 1,
                         job->weights + first * channels * columns, columns, bench->outputs, columns);
         }
         if (job->factors != NULL) {
-            const i64 columns = blocks_of(job->factors->channels) * LANES;
+            const i64 columns = filled(job->factors->channels);
             add_product(depth, columns, bench->rows, bench->sums, 1, sums_step, bench->factors, columns,
                         bench->gradients + first * channels * columns, columns);
         }
@@ -172,13 +165,13 @@ static void add_line(const Mixed *job, Bench *bench, const Box *box, const i64 *
 static void run_mixed_part(const void *data, i64 part) {
     const Mixed *job = data;
     const Plan *plan = job->plan;
-    const i64 blocks = blocks_of(job->source->channels), block = (plan->doublings + 1) * plan->table_cells * LANES;
+    const i64 blocks = blocks_of(job->source->channels), block = tables_size(plan);
     Bench bench = {.tables = job->scratch + part * job->scratch_size};
     bench.sums = bench.tables + blocks * block;
     bench.outputs = bench.sums + MOST_ROWS * (bags_at_once(job) * job->source->channels + LANES);
-    bench.factors = bench.outputs + (job->output == NULL ? 0 : MOST_ROWS * blocks_of(job->output->channels) * LANES);
+    bench.factors = bench.outputs + (job->output == NULL ? 0 : MOST_ROWS * filled(job->output->channels));
     if (job->factors != NULL) {
-        const i64 size = plan->bags * job->source->channels * blocks_of(job->factors->channels) * LANES;
+        const i64 size = plan->bags * job->source->channels * filled(job->factors->channels);
         bench.gradients = job->gradients + part * size;
         memset(bench.gradients, 0, (size_t)size * sizeof(real));
     }

@@ -4,6 +4,9 @@
 
 enum { MOST_AXES = 8 };
 
+/* Raised whenever a structure or a function changes: libraries that were compiled before are then not used. */
+enum { VERSION = 1 };
+
 /* A tensor (images, channels, *space) of any strides, in elements. */
 typedef struct {
     void *data;

@@ -29,7 +29,7 @@ INLINE void product_columns(const int vectors, i64 rows, i64 depth, const real *
     product_tile(n, vectors, depth, left + r * row_step, row_step, depth_step, right, right_step,             \
                  sum + r * sum_step, sum_step)
     for (; r + TILE_ROWS <= rows; r += TILE_ROWS) TILE(TILE_ROWS);
-    FOR_REST(rows - r, TILE)
+    FOR_REST(rows - r, TILE_ROWS, TILE)
 #undef TILE
 }
 

@@ -82,7 +82,7 @@ static void write_block(real *line, i64 site_stride, i64 count, i64 channels, i6
 
 /* Read all channels of `count` sites into rows of whole vectors. */
 static void read_rows(real *rows, const real *line, i64 site_stride, i64 count, i64 channels, i64 channel_stride) {
-    const i64 step = blocks_of(channels) * LANES;
+    const i64 step = filled(channels);
     for (i64 c = 0; c < channels; c += LANES)
         read_block(rows + c, step, line + c * channel_stride, site_stride, count, least(LANES, channels - c),
                    channel_stride);
@@ -90,7 +90,7 @@ static void read_rows(real *rows, const real *line, i64 site_stride, i64 count, 
 
 /* Write them back. */
 static void write_rows(real *line, i64 site_stride, i64 count, i64 channels, i64 channel_stride, const real *rows) {
-    const i64 step = blocks_of(channels) * LANES;
+    const i64 step = filled(channels);
     for (i64 c = 0; c < channels; c += LANES)
         write_block(line + c * channel_stride, site_stride, count, least(LANES, channels - c), channel_stride,
                     rows + c, step);

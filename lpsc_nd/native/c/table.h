@@ -3,6 +3,9 @@
 #include "plan.h"
 #include "rows.h"
 
+/* Elements of all tables of a block of channels. */
+INLINE i64 tables_size(const Plan *plan) { return (plan->doublings + 1) * plan->table_cells * LANES; }
+
 /* Cells of the source that fall into a table of `cells`, from `start` on, `step` apart: the first, and how many. */
 typedef struct {
     i64 first, number, at;

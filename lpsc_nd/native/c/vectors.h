@@ -15,24 +15,39 @@ typedef __typeof__((vec){0} < (vec){0}) index_vec;
 #define PASTE(a, b) a##b
 #define JOIN(a, b) PASTE(a, b)
 
+/* Accumulators of a tile, which are to fit 32 registers, or 16: rows of a product times vectors, and sites. */
 #if VECTOR_BYTES == 64
-enum { TILE_ROWS = 12 }; /* times two vectors: the accumulators that fit 32 registers */
+enum { TILE_ROWS = 12, WIDE_SITES = 24 };
 #else
-enum { TILE_ROWS = 6 }; /* of 16 registers */
+enum { TILE_ROWS = 6, WIDE_SITES = 12 };
 #endif
-enum { WIDE_SITES = 24, TILE_SITES = 12, TILE_VECTORS = 2 };
+enum { TILE_VECTORS = 2, TILE_SITES = 12 };
 
-/* Do `CALL(n)` for the n that `rest` is, from 1 to 11: as the number of registers, n has to be known to the compiler. */
-#define CASE(CALL, n) case n: CALL(n); break;
-#define FOR_REST(rest, CALL)                                                                                  \
+/* Do `CALL(n)` for the n that `rest` is, from 1 to `most` - 1 and at the most 11: as the number of registers, n has to
+   be known to the compiler. */
+#define CASE(CALL, n, most) case n: if (n < most) { CALL(n); } break;
+#define FOR_REST(rest, most, CALL)                                                                            \
     switch (rest) {                                                                                           \
-        CASE(CALL, 1) CASE(CALL, 2) CASE(CALL, 3) CASE(CALL, 4) CASE(CALL, 5) CASE(CALL, 6)                    \
-        CASE(CALL, 7) CASE(CALL, 8) CASE(CALL, 9) CASE(CALL, 10) CASE(CALL, 11) default: break;               \
+        CASE(CALL, 1, most) CASE(CALL, 2, most) CASE(CALL, 3, most) CASE(CALL, 4, most)                       \
+        CASE(CALL, 5, most) CASE(CALL, 6, most) CASE(CALL, 7, most) CASE(CALL, 8, most)                       \
+        CASE(CALL, 9, most) CASE(CALL, 10, most) CASE(CALL, 11, most) default: break;                         \
     }
+
+/* Do `CALL(n, stride)` for `count` sites from `s` on, in tiles of up to WIDE_SITES; a stride of one vector, the most
+   frequent one, is known to the compiler as well. */
+#define CALL_REST(n) CALL_SITES(n, stride)
+#define FOR_SITES(s, count, stride)                                                                           \
+    if (stride == LANES) {                                                                                    \
+        for (; s + WIDE_SITES <= count; s += WIDE_SITES) CALL_SITES(WIDE_SITES, LANES);                       \
+        for (; s + TILE_SITES <= count; s += TILE_SITES) CALL_SITES(TILE_SITES, LANES);                       \
+    }                                                                                                         \
+    for (; s + TILE_SITES <= count; s += TILE_SITES) CALL_SITES(TILE_SITES, stride);                          \
+    FOR_REST(count - s, TILE_SITES, CALL_REST)
 
 INLINE vec load(const real *at) { return *(const vec *)at; }
 INLINE void store(real *at, vec value) { *(vec *)at = value; }
 
 /* Count of vectors that hold so many values. */
 INLINE i64 blocks_of(i64 values) { return (values + LANES - 1) / LANES; }
+INLINE i64 filled(i64 values) { return blocks_of(values) * LANES; }
 INLINE i64 least(i64 a, i64 b) { return a < b ? a : b; }
