@@ -112,6 +112,8 @@ def compiled_plan(
         **{name: pointer(array) for name, array in arrays.items()},
     )
     elements = (doublings + 1) * math.prod(table) * lanes
+    if elements >= 2**31:  # taps are counted in 32 bits, which takes a tenth less
+        raise ValueError(f"a window that spans {window.extent} cells needs a table of {elements} values for one site")
     return CompiledPlan(plan, arrays, elements)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 from torch.testing._internal.two_tensor import TwoTensor
 
-from lpsc_nd import LPSConv2d
+from lpsc_nd import LPSConv2d, Stencil
 from lpsc_nd.pooling import (
     bags,
     compiled,
@@ -23,6 +23,7 @@ from lpsc_nd.pooling import (
 )
 from lpsc_nd.pooling.compiled_layout import KERNELS
 from lpsc_nd.pooling.shapes import Shapes
+from lpsc_nd.pooling.window import Window
 from tests.pooling.kernel_cases import ALL_KERNELS, LAYOUTS, SENTINEL, kernel_cases, kernels_of
 
 pytestmark = pytest.mark.skipif(KERNELS is None, reason="no kernels were compiled for this processor")
@@ -209,3 +210,10 @@ def test_a_profiler_sees_the_kernels():
     with torch.profiler.profile() as profile:
         layer(x)
     assert "lpsc::compiled_mixed" in {event.key for event in profile.key_averages()}
+
+
+def test_tables_too_large_for_32_bits_are_refused():
+    window = Window(Stencil.from_mask([1, 1], num_regions=1), True, (1,), (2**27,), ((0, 0),))
+    x = torch.zeros(1, 1).expand(1, 2**27 + 1).unsqueeze(1)  # of one value
+    with pytest.raises(ValueError, match="needs a table"):
+        compiled_pass.compiled_pass("mixed", window, (1,), x)

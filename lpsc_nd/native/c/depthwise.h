@@ -32,8 +32,8 @@ INLINE void weigh_sites(const int sites, Row row, const real *cells, i64 stride,
     vec total[WIDE_SITES];
     UNROLL for (int s = 0; s < sites; s++) total[s] = load(sums + s * LANES);
     for (i64 t = 0; t < row.number; t++) {
-        const real *tap = cells + (i64)row.taps[t] * LANES;
-        const vec weight = load(weights + (i64)row.bags[t] * LANES);
+        const real *tap = cells + row.taps[t] * LANES;
+        const vec weight = load(weights + row.bags[t] * LANES);
         UNROLL for (int s = 0; s < sites; s++) total[s] += weight * load(tap + s * stride);
     }
     UNROLL for (int s = 0; s < sites; s++) store(sums + s * LANES, total[s]);
@@ -45,8 +45,8 @@ INLINE void correlate_sites(const int sites, Row row, const real *cells, i64 str
     vec factor[WIDE_SITES];
     UNROLL for (int s = 0; s < sites; s++) factor[s] = load(factors + s * LANES);
     for (i64 t = 0; t < row.number; t++) {
-        const real *tap = cells + (i64)row.taps[t] * LANES;
-        real *gradient = gradients + (i64)row.bags[t] * LANES;
+        const real *tap = cells + row.taps[t] * LANES;
+        real *gradient = gradients + row.bags[t] * LANES;
         vec even = {0}, odd = {0};
         UNROLL for (int s = 0; s < sites; s += 2) even += factor[s] * load(tap + s * stride);
         UNROLL for (int s = 1; s < sites; s += 2) odd += factor[s] * load(tap + s * stride);

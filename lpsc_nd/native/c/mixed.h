@@ -44,7 +44,7 @@ INLINE void sum_sites(const int sites, const real *cells, i64 stride, const int3
     vec total[WIDE_SITES];
     UNROLL for (int s = 0; s < sites; s++) total[s] = (vec){0};
     for (i64 t = 0; t < num_taps; t++) {
-        const real *tap = cells + (i64)taps[t] * LANES;
+        const real *tap = cells + taps[t] * LANES;
         UNROLL for (int s = 0; s < sites; s++) total[s] += load(tap + s * stride);
     }
     UNROLL for (int s = 0; s < sites; s++) store(sums + s * sums_step, total[s]);

@@ -33,7 +33,8 @@ typedef struct {
     const int64_t *counts;           /* (boxes, axes): sites */
     const int64_t *starts;           /* (boxes, axes): where the source's first cell lies in the table */
     const int32_t *bag_starts;       /* (bags + 1): bag b has the taps bag_starts[b] to bag_starts[b + 1] */
-    const int32_t *taps;             /* cells of the tables that are summed, from a site's first cell */
+    const int32_t *taps;             /* cells of the tables that are summed, from a site's first cell; times LANES
+                                        they have 32 bits as well */
     const int32_t *row_starts;       /* (rows + 1): row r of the window has the row_taps row_starts[r] to ... */
     const int32_t *row_taps;         /* the same taps, row by row of the window, ... */
     const int32_t *row_bags;         /* ... and whose they are */
