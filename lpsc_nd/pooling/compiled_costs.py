@@ -19,6 +19,9 @@ from lpsc_nd.pooling.window import Window
 LANES = lanes_of(torch.float32)
 """Values of a vector."""
 
+ROWS_PASSED = 2
+"""Values that are passed for each of the output: into the rows that are worked on, and out of them."""
+
 NEAR_WEIGHTS = 2**18
 """Weights that the second-level cache holds beside the tables: one MiB in float32."""
 
@@ -61,10 +64,11 @@ class Compiled(NamedTuple):
 
     @property
     def summed(self) -> float:
-        """Filling the tables, and sums of whole vectors."""
-        channels = filled(self.channels, LANES)
-        taps = self.sites * self.taps * (channels // LANES) * self.rates.tap
-        return self.batch * (self.padded * channels / self.rates.passed + taps)
+        """Reading the source into tables of whole vectors, and summing these."""
+        vectors = filled(self.channels, LANES) // LANES
+        taps = self.sites * self.taps * vectors * self.rates.tap
+        tabled = self.padded * (vectors * self.rates.vector_tabled + self.channels / self.rates.passed)
+        return self.batch * (tabled + taps)
 
     @property
     def mixed(self) -> float:
@@ -81,7 +85,7 @@ class Compiled(NamedTuple):
     def _product(self) -> float:
         columns = filled(self.columns, LANES)
         work = 2 * self.sites * self._weights / self.rates.compiled
-        return self.batch * (work + self.sites * columns / self.rates.passed)
+        return self.batch * (work + ROWS_PASSED * self.sites * columns / self.rates.passed)
 
     @property
     def _weights(self) -> int:

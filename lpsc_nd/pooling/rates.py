@@ -45,6 +45,7 @@ class Rates:
             PyTorch's convolution writes.
         image: seconds that an image takes beside its work where it is mixed first.
         product_call: seconds that a product takes however small it is.
+        vector_tabled: seconds in which a compiled kernel writes a vector into a table.
         tap: seconds in which a compiled kernel adds a vector from a table.
         tap_weighted: the same where it is weighted as well.
         compiled: floating-point operations of a compiled kernel's product.
@@ -83,6 +84,7 @@ class Rates:
     vector: int = 16
     image: float = 2.0e-5
     product_call: float = 8.0e-6
+    vector_tabled: float = 1.3e-9
     tap: float = 0.38e-9
     tap_weighted: float = 0.27e-9
     compiled: float = 1.8e11
