@@ -37,7 +37,7 @@ def is_compiled(case: Case) -> bool:
     window = case.layer().window
     channels = (case.in_channels, case.out_channels, case.groups)
     if suits_depthwise(window, *channels):
-        return by_kernel(window, *channels)
+        return by_kernel(window, *channels, True)
     shapes = Shapes(case.input_shape[0], *channels, case.input_shape[2:])
     return all(cheapest_way(name, window, shapes) == "compiled" for name in PASSES)
 

@@ -63,10 +63,10 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, groups:
 
 def forward_of(window: Window, x: Tensor, out_channels: int, groups: int) -> Forward:
     """Return the function that pools and mixes inputs of the kind of ``x``, (B, C, *in), in the cheapest way."""
-    ones, shape, device = (1,) * window.ndim, x.shape, x.device
-    if depthwise.suits(window, shape[1], out_channels, groups, device.type):
+    ones, shape = (1,) * window.ndim, x.shape
+    if depthwise.suits(window, shape[1], out_channels, groups, *depthwise.kind(x)):
         return partial(depthwise.conv, steps=ones)
-    if device.type == "cpu" and by_kernel(window, shape[1], out_channels, groups):
+    if x.is_cpu and by_kernel(window, shape[1], out_channels, groups, depthwise.kind(x)[1]):
         return compiled_depthwise.conv
     way = _way("forward", window, _shapes(shape, out_channels, groups), x)
     if way != "tiles":
@@ -102,9 +102,9 @@ def _conv_by_tiles(x: Tensor, weight: Tensor, bias: Tensor | None, window: Windo
 def input_grad(gy: Tensor, weight: Tensor, window: Window, groups: int, input_size: list[int]) -> Tensor:
     """Carry an output gradient back: (B, C', *out), (C', C / groups, bags) -> (B, C, *in)."""
     adjoint, swapped = window.adjoint(input_size), exchanged(weight, groups)
-    if depthwise.suits(window, gy.shape[1], swapped.shape[0], groups, gy.device.type):
+    if depthwise.suits(window, gy.shape[1], swapped.shape[0], groups, *depthwise.kind(gy)):
         return depthwise.conv(gy, swapped, None, adjoint, window.stride)
-    if gy.is_cpu and by_kernel(window, gy.shape[1], swapped.shape[0], groups):
+    if gy.is_cpu and by_kernel(window, gy.shape[1], swapped.shape[0], groups, depthwise.kind(gy)[1]):
         return compiled_depthwise.input_grad(gy, weight, window, tuple(input_size))
     shape = (gy.shape[0], swapped.shape[0], *input_size)
     way = _way("input_grad", window, _shapes(shape, gy.shape[1], groups), gy)

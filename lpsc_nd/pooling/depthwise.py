@@ -30,13 +30,18 @@ NARROW_LAST = min(NARROW, 10)
 """Widest of these for which channels last is fast as well, so that no layout need be changed."""
 
 
-def suits(window: Window, in_channels: int, out_channels: int, groups: int, device: str) -> bool:
+def suits(window: Window, in_channels: int, out_channels: int, groups: int, device: str, channels_last: bool) -> bool:
     """Tell whether a convolution is depthwise, and best left to PyTorch's, which has its dimension."""
     if groups != in_channels or groups == 1 or window.ndim not in CONVOLUTIONS:
         return False
-    if device == "cpu" and by_kernel(window, in_channels, out_channels, groups):
+    if device == "cpu" and by_kernel(window, in_channels, out_channels, groups, channels_last):
         return False
     return out_channels > in_channels or not pools_first(window, in_channels)
+
+
+def kind(x: Tensor) -> tuple[str, bool]:
+    """Return the device of an input, and whether it lies channels last."""
+    return x.device.type, memory_format(x) != torch.contiguous_format
 
 
 def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window, steps: tuple[int, ...]) -> Tensor:
@@ -70,7 +75,7 @@ def convolve(x: Tensor, kernel: Tensor, bias: Tensor | None, window: Window) -> 
 
 def takes_as_it_is(x: Tensor, window: Window, out_channels: int, groups: int) -> bool:
     """Tell whether a depthwise convolution of an input in the compute type is one call of PyTorch's convolution."""
-    if not suits(window, x.shape[1], out_channels, groups, x.device.type) or window.ndim == 1:
+    if not suits(window, x.shape[1], out_channels, groups, *kind(x)) or window.ndim == 1:
         return False
     return x.is_contiguous(memory_format=_faster_layout(window, memory_format(x)))
 

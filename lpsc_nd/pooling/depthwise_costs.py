@@ -28,10 +28,21 @@ def pools_first(window: Window, channels: int, rates: Rates = RATES) -> bool:
     return rates.slack * (summed + weighted) < dense
 
 
-def by_kernel(window: Window, in_channels: int, out_channels: int, groups: int, rates: Rates = RATES) -> bool:
-    """Tell whether depthwise channels are run by a compiled kernel: where it takes less than PyTorch's convolution."""
+def by_kernel(
+    window: Window, in_channels: int, out_channels: int, groups: int, channels_last: bool, rates: Rates = RATES
+) -> bool:
+    """Tell whether depthwise channels are run by a compiled kernel: where it takes less than PyTorch's convolution.
+
+    Args:
+        window: how the stencil slides.
+        in_channels, out_channels, groups: those of the layer.
+        channels_last: whether the input lies so; if not, PyTorch's convolution brings its values into another order as
+            well.
+        rates: measured speeds.
+    """
     if not compiled_costs.suits_depthwise(window, in_channels, out_channels, groups):
         return False
     lanes, taps = compiled_costs.LANES, taps_read(window.stencil.token, window.center, "depthwise")
-    dense = math.prod(window.stencil.kernel_size) * lanes / rates.dense_depthwise
-    return taps * rates.tap_weighted + PASSED * lanes / rates.passed < dense
+    passed = PASSED * lanes / rates.passed
+    dense = math.prod(window.stencil.kernel_size) * lanes / rates.dense_depthwise + (0.0 if channels_last else passed)
+    return taps * rates.tap_weighted + passed < dense

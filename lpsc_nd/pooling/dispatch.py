@@ -133,9 +133,9 @@ def _choose_sum(problem: Problem) -> Choice:
     if problem.device != "cpu":
         return Choice("expand", f"the bag engine is tuned for the CPU, the input is on {problem.device}")
     channels = (problem.in_channels, problem.out_channels, problem.groups)
-    if depthwise.suits(problem.window, *channels, problem.device):
+    if depthwise.suits(problem.window, *channels, problem.device, False):
         return Choice("bags", "every channel is a group: dense in the faster layout, bag sums for the weight gradient")
-    if by_kernel(problem.window, *channels):
+    if by_kernel(problem.window, *channels, False):
         return Choice("bags", "every channel is a group, and a compiled kernel weights runs of cells")
     if problem.groups == problem.in_channels == problem.out_channels > 1:
         return Choice(

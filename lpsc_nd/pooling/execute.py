@@ -145,7 +145,7 @@ def _bags_conv(
     dtype = compute_dtype(x.dtype)
     bias = None if bias is None else bias.to(dtype)
     plain = is_plain(x, *(tensor for tensor in (weight, center_weight, bias) if tensor is not None))
-    if plain and depthwise.suits(window, x.shape[1], len(weight), groups, x.device.type):
+    if plain and depthwise.suits(window, x.shape[1], len(weight), groups, *depthwise.kind(x)):
         return depthwise.convolve(x, kernel_of(weight, center_weight, window, reduction, dtype), bias, window)
     if plain:
         return bags.conv(x, folded_of(weight, center_weight, window, reduction, dtype), bias, window, groups)

@@ -144,7 +144,7 @@ def _find_convolution(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept
 def _find_sums(x: Tensor, weight: Tensor, decided: Decided) -> tuple[Kept, WithWeights] | None:
     """Return the call of the bag engine that was made, if the folded weights are kept."""
     window, groups = decided.window, decided.groups
-    if decided.name != "bags" or depthwise.suits(window, x.shape[1], len(weight), groups, x.device.type):
+    if decided.name != "bags" or depthwise.suits(window, x.shape[1], len(weight), groups, *depthwise.kind(x)):
         return None
     kept = find_folded(weight, window, decided.reduction, x.dtype)
     if kept is None:

@@ -8,7 +8,8 @@ from torch.testing import assert_close
 
 from lpsc_nd import LPSConv1d, LPSConv2d, LPSConv3d, LPSConvNd
 from lpsc_nd.pooling import depthwise
-from lpsc_nd.pooling.depthwise_costs import pools_first
+from lpsc_nd.pooling.compiled_layout import KERNELS
+from lpsc_nd.pooling.depthwise_costs import by_kernel, pools_first
 from lpsc_nd.pooling.layout import CHANNELS_LAST
 from lpsc_nd.pooling.rates import AMD, AVX2, INTEL
 
@@ -126,3 +127,17 @@ def test_a_batch_without_images(ndim, stride):
     gx, gw = torch.autograd.grad(y.sum(), [x, layer.weight])
     assert gx.shape == x.shape
     assert not gw.any()
+
+
+@pytest.mark.skipif(KERNELS is None, reason="no kernels were compiled for this processor")
+def test_kernels_run_what_they_run_sooner():
+    def runs(width, channels_last):
+        window = LPSConv2d(64, 64, width, padding=width // 2, groups=64, num_levels=1).window
+        return by_kernel(window, 64, 64, 64, channels_last, INTEL)
+
+    assert runs(31, True)
+    assert runs(31, False)
+    assert not runs(3, True)
+    assert [runs(width, False) for width in (3, 5, 7, 9)] >= [runs(width, True) for width in (3, 5, 7, 9)]
+    window = LPSConv2d(64, 128, 31, padding=15, groups=64).window
+    assert not by_kernel(window, 64, 128, 64, True)
