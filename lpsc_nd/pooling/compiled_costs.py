@@ -11,8 +11,10 @@ from lpsc_nd.native.structures import MOST_AXES, MOST_ROWS
 from lpsc_nd.pooling import compiled_layout
 from lpsc_nd.pooling.compiled_layout import filled, lanes_of
 from lpsc_nd.pooling.compiled_pass import parts_of
+from lpsc_nd.pooling.compiled_plan import MOST_TABLE
 from lpsc_nd.pooling.constants import taps_read
 from lpsc_nd.pooling.rates import RATES, Rates
+from lpsc_nd.pooling.runs import MOST_DOUBLINGS
 from lpsc_nd.pooling.shapes import PassName, Shapes
 from lpsc_nd.pooling.window import Window
 
@@ -28,13 +30,19 @@ NEAR_WEIGHTS = 2**18
 
 def suits(window: Window, groups: int) -> bool:
     """Tell whether there are kernels for this processor, and they take all channels as one group and so many axes."""
-    return compiled_layout.KERNELS is not None and groups == 1 and window.num_bags > 0 and window.ndim < MOST_AXES
+    return groups == 1 and _fits(window)
 
 
 def suits_depthwise(window: Window, in_channels: int, out_channels: int, groups: int) -> bool:
     """Tell the same of channels that are a group each and give one filter each."""
-    fits = compiled_layout.KERNELS is not None and window.num_bags > 0 and window.ndim < MOST_AXES
-    return fits and in_channels == out_channels == groups > 1
+    return in_channels == out_channels == groups > 1 and _fits(window)
+
+
+def _fits(window: Window) -> bool:
+    """Tell whether there are kernels, and they count the axes and the tables of one site of a window."""
+    if compiled_layout.KERNELS is None or window.num_bags == 0 or window.ndim >= MOST_AXES:
+        return False
+    return (MOST_DOUBLINGS + 1) * math.prod(window.extent) * LANES < MOST_TABLE
 
 
 class Compiled(NamedTuple):
