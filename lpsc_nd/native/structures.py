@@ -11,8 +11,11 @@ from torch import Tensor
 MOST_AXES = 8
 """Axes of a map: images and space; as all of these constants, the same in C."""
 
-VERSION = 1
+VERSION = 2
 """That of these structures; a library that was compiled for another is not used."""
+
+MOST_DOUBLINGS = 5
+"""Tables of blocks beside that of cells."""
 
 MOST_ROWS = 72
 """Sites that a mixed pass works on at a time."""
@@ -25,6 +28,9 @@ LINES = 4
 
 Numbers = c_int64 * MOST_AXES
 """A number for each axis."""
+
+Doublings = c_int64 * MOST_DOUBLINGS
+"""A number for each doubling."""
 
 
 class Map(ctypes.Structure):
@@ -51,7 +57,8 @@ class Plan(ctypes.Structure):
         ("table_steps", Numbers),
         ("table_cells", c_int64),
         ("doublings", c_int64),
-        ("neighbour", c_int64),
+        ("doubled", Doublings),
+        ("apart", Doublings),
         ("bags", c_int64),
         ("boxes", c_int64),
         ("longest_line", c_int64),

@@ -7,14 +7,13 @@ from typing import NamedTuple
 
 import torch
 
-from lpsc_nd.native.structures import MOST_AXES, MOST_ROWS
+from lpsc_nd.native.structures import MOST_AXES, MOST_DOUBLINGS, MOST_ROWS
 from lpsc_nd.pooling import compiled_layout
 from lpsc_nd.pooling.compiled_layout import filled, lanes_of
 from lpsc_nd.pooling.compiled_pass import parts_of
 from lpsc_nd.pooling.compiled_plan import MOST_TABLE
 from lpsc_nd.pooling.constants import taps_read
 from lpsc_nd.pooling.rates import RATES, Rates
-from lpsc_nd.pooling.runs import MOST_DOUBLINGS
 from lpsc_nd.pooling.shapes import PassName, Shapes
 from lpsc_nd.pooling.window import Window
 
@@ -52,7 +51,7 @@ class Compiled(NamedTuple):
         batch: images.
         padded: cells of a padded source.
         sites: sites of an image that are summed for.
-        taps: taps of a site.
+        taps: how long a site's reading takes, in taps.
         bags: bags of a site.
         channels: channels of the source.
         columns: channels on the other side.

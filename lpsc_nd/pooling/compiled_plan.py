@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from lpsc_nd.geometry._types import IntArray
 from lpsc_nd.native.library import PassKind
-from lpsc_nd.native.structures import LINES, Plan, numbers
-from lpsc_nd.pooling.runs import MOST_DOUBLINGS, farther, runs
+from lpsc_nd.native.structures import LINES, Doublings, Plan, numbers
+from lpsc_nd.pooling.blocks import blocks, shapes
+from lpsc_nd.pooling.compiled_tables import DOUBLED, FILLED, Axes, candidates, reading
 from lpsc_nd.pooling.slabs import shares, spanned, worth
 from lpsc_nd.pooling.table import spread_size
 from lpsc_nd.pooling.window import Window
@@ -26,9 +27,6 @@ TABLE_BYTES = 2**19
 
 MOST_BYTES, FEWEST_BYTES = 2**24, 2**20
 """Bytes of the tables of all threads together at the most, and of one thread's that are always allowed."""
-
-FILLED, DOUBLED = 4, 2
-"""Cells that could be summed in the time that a cell of the first table is filled, and one of another made of two."""
 
 MOST_TABLE = 2**31
 """Elements of the tables of a vector's channels that are too many, as taps are counted in 32 bits: a tenth faster."""
@@ -85,19 +83,19 @@ def compiled_plan(
         parts: threads that have tables at once.
         fewest: boxes that there are to be, if there can be.
     """
-    spread = spread_size(size, steps)
-    padded, sites = window.padded_size(spread), window.output_size(spread)
+    sites = window.output_size(spread_size(size, steps))
     row = channels * itemsize  # bytes of a cell
     most = max(FEWEST_BYTES, MOST_BYTES // parts) // row
-    doublings, cells = _best_tables(kind, window, padded, sites, TABLE_BYTES // row, most)
-    boxes = np.array(_cut(window, batch, sites, cells, fewest), dtype=np.int64).reshape(-1, 1 + window.ndim, 2)
+    axes, cells = _best_tables(kind, window, sites, TABLE_BYTES // row, most)
+    cuts = _cut(window, batch, sites, cells, fewest)
+    boxes = np.array(_boxes((batch, *sites), cuts), dtype=np.int64).reshape(-1, 1 + window.ndim, 2)
     stride, reach = (1, *window.stride), (1, *window.extent)
     corners, counts = boxes[..., 0].copy(), np.diff(boxes)[..., 0]
     starts = np.asarray((0, *(before for before, _ in window.padding))) - corners * stride
     table = tuple(((counts.max(axis=0, initial=1) - 1) * stride + reach).tolist())
     table_steps = tuple(math.prod(table[axis + 1 :]) for axis in range(len(table)))
     boxed = {"corners": corners, "counts": counts, "starts": starts}
-    arrays = {**boxed, **_taps(window, doublings, table_steps, math.prod(table))}
+    arrays = {**boxed, **_taps(window, axes, table_steps, math.prod(table))}
     plan = Plan(
         axes=len(table),
         size=numbers((batch, *size)),
@@ -106,51 +104,60 @@ def compiled_plan(
         reach=numbers(reach),
         table_steps=numbers(table_steps),
         table_cells=math.prod(table),
-        doublings=doublings,
-        neighbour=window.dilation[-1],
+        doublings=len(axes),
+        doubled=Doublings(*(1 + axis for axis in axes)),
+        apart=Doublings(*_apart(window, axes)),
         bags=window.num_bags,
         boxes=len(boxes),
         longest_line=int(counts[:, -1].max(initial=1)),
         visits=len(arrays["visit_rows"]),
         **{name: pointer(array) for name, array in arrays.items()},
     )
-    elements = (doublings + 1) * math.prod(table) * lanes
+    elements = (len(axes) + 1) * math.prod(table) * lanes
     if elements >= MOST_TABLE:
         raise ValueError(f"a window that spans {window.extent} cells needs a table of {elements} values for one site")
     return CompiledPlan(plan, arrays, elements)
 
 
-def _best_tables(
-    kind: PassKind, window: Window, padded: tuple[int, ...], sites: tuple[int, ...], cells: int, most: int
-) -> tuple[int, int]:
-    """Return how often to double the table, and how many cells it has.
+def _best_tables(kind: PassKind, window: Window, sites: tuple[int, ...], cells: int, most: int) -> tuple[Axes, int]:
+    """Return along which axes to double the table, and how many cells it has.
 
     All tables together have ``cells``, or as many more, up to ``most``, as keep neighbouring boxes from filling their
-    tables with the same cells.
+    tables with the same cells. What is best for one image is done for all, as sums are rounded in another order
+    otherwise.
     """
     line = min(spanned(window, window.ndim - 1, sites[-1]), window.extent[-1] + LONG_LINE)
-    fewest = FEWEST_LINES * math.prod(window.extent[:-1]) * line
+    least = FEWEST_LINES * math.prod(window.extent[:-1]) * line
 
-    def size(doublings: int) -> int:
-        return min(max(cells // (doublings + 1), fewest), most // (doublings + 1))
+    def size(axes: Axes) -> int:
+        tables = len(axes) + 1
+        return min(max(cells // tables, least), most // tables)
 
-    def cost(doublings: int) -> float:
-        read = len(runs(window.stencil, window.center, doublings).cells) * math.prod(sites)
-        again = max(1.0, fewest / size(doublings))
-        return read * farther(doublings, kind) + (FILLED + DOUBLED * doublings) * math.prod(padded) * again
+    def cost(axes: Axes) -> float:
+        parts = _cut(window, 1, sites, size(axes), 1)
+        filled = math.prod(parts) * _table_cells(window, (1, *sites), parts)
+        read = reading(window.stencil, window.center, axes, kind) * math.prod(sites)
+        return read + (FILLED + DOUBLED[kind] * len(axes)) * filled
 
-    best = min(range(MOST_DOUBLINGS + 1), key=cost)
+    best = min(candidates(window.ndim), key=cost)
     return best, size(best)
 
 
-def _cut(window: Window, batch: int, sites: tuple[int, ...], cells: int, fewest: int) -> list[tuple[Range, ...]]:
-    """Cut the sites of all images into boxes whose tables have at most ``cells`` cells, if that can be.
+def _apart(window: Window, axes: Axes) -> list[int]:
+    """Return how many cells lie from the first to the second of the neighbours that each doubling adds."""
+    return [shape[axis] * window.dilation[axis] for axis, shape in zip(axes, shapes(axes, window.ndim), strict=False)]
+
+
+def _cut(window: Window, batch: int, sites: tuple[int, ...], cells: int, fewest: int) -> list[int]:
+    """Return in how many parts to cut images and space, so that boxes' tables have at most ``cells`` cells if they can.
 
     Images are cut first, whose tables do not overlap; then long lines, as boxes of a single line would fill the rows of
     a whole window for it; then all else, and last what is left of lines, of which kernels take a dozen sites at once.
     """
     extents, parts = (batch, *sites), [1] * (window.ndim + 1)
-    for axis, least in ((0, 1), (window.ndim, LONG_LINE), (None, 1), (window.ndim, 1)):
+    images = max(1, cells // max(1, _table_cells(window, (1, *sites), parts)))
+    parts[0] = max(1, -(-batch // images), min(batch, fewest))
+    for axis, least in ((window.ndim, LONG_LINE), (None, 1), (window.ndim, 1)):
         while _table_cells(window, extents, parts) > cells or math.prod(parts) < fewest:
             cut = axis
             if cut is None:
@@ -160,22 +167,27 @@ def _cut(window: Window, batch: int, sites: tuple[int, ...], cells: int, fewest:
             if parts[cut] >= extents[cut] // least:
                 break
             parts[cut] += 1
+    return parts
+
+
+def _boxes(extents: tuple[int, ...], parts: list[int]) -> list[tuple[Range, ...]]:
+    """Return the boxes of images and space that are cut into so many parts."""
     ranges = (list(shares(extent, part)) for extent, part in zip(extents, parts, strict=True))
     boxes = itertools.product(*ranges)
     return [box for box in boxes if all(start < stop for start, stop in box)]
 
 
-def _table_cells(window: Window, extents: tuple[int, ...], parts: list[int]) -> int:
+def _table_cells(window: Window, extents: tuple[int, ...], parts: Sequence[int]) -> int:
     images, *counts = (-(-extent // part) for extent, part in zip(extents, parts, strict=True))
     return images * math.prod(spanned(window, axis, count) for axis, count in enumerate(counts))
 
 
-def _taps(window: Window, doublings: int, table_steps: Sequence[int], table_cells: int) -> dict[str, NDArray[np.int32]]:
+def _taps(window: Window, axes: Axes, table_steps: Sequence[int], table_cells: int) -> dict[str, NDArray[np.int32]]:
     """Return the arrays of a plan that say what is read: bag by bag, and row by row of the window."""
-    found = runs(window.stencil, window.center, doublings)
+    found = blocks(window.stencil, window.center, axes)
     steps = np.asarray(window.dilation) * table_steps[1:]
     coordinates = np.stack(np.unravel_index(found.cells, window.stencil.kernel_size))
-    taps = steps @ coordinates + found.doublings * table_cells
+    taps = steps @ coordinates + found.tables * table_cells
     bags = np.repeat(np.arange(window.num_bags), np.diff(found.indptr))
     rows = found.cells // window.stencil.kernel_size[-1]
     by_row = np.lexsort((found.cells, rows))

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from lpsc_nd.geometry import Reduction
 from lpsc_nd.geometry.stencil import Stencil
 from lpsc_nd.native.library import PassKind
+from lpsc_nd.pooling.compiled_tables import least_reading
 from lpsc_nd.pooling.plain import is_traced, is_transformed, is_watched
-from lpsc_nd.pooling.runs import MOST_DOUBLINGS, farther, runs
+from lpsc_nd.pooling.runs import MOST_DOUBLINGS, runs
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -56,8 +57,8 @@ def rows_read(token: str, center: bool) -> int:
 
 @constant_result
 def taps_read(token: str, center: bool, kind: PassKind) -> float:
-    """Return the taps of one site in compiled kernels, those of doubled tables counted as longer."""
-    return _taps_read(token, center, kind)
+    """Return how long a site's reading takes compiled kernels, in taps."""
+    return least_reading(Stencil.from_token(token), center, kind)
 
 
 @constant_result
@@ -109,12 +110,6 @@ def _bag_cells(token: str, center: bool) -> tuple[tuple[Cell, ...], ...]:
     indptr, cells = stencil.bags(center=center)
     coordinates = [tuple(cell) for cell in np.transpose(np.unravel_index(cells, stencil.kernel_size)).tolist()]
     return tuple(tuple(coordinates[start:stop]) for start, stop in pairwise(indptr))
-
-
-@lru_cache(maxsize=256)
-def _taps_read(token: str, center: bool, kind: PassKind) -> float:
-    stencil = Stencil.from_token(token)
-    return min(len(runs(stencil, center, most).cells) * farther(most, kind) for most in range(MOST_DOUBLINGS + 1))
 
 
 @lru_cache(maxsize=256)

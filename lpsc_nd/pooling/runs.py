@@ -15,24 +15,9 @@ import numpy as np
 
 from lpsc_nd.geometry import Stencil
 from lpsc_nd.geometry._types import IntArray
-from lpsc_nd.native.library import PassKind
 
 MOST_DOUBLINGS = 5
 """Runs of at most 32 cells have a table of their own."""
-
-
-FARTHER: dict[PassKind, float] = {"mixed": 0.7, "depthwise": 0.3}
-"""How much longer a tap takes a compiled kernel for each doubling of the tables.
-
-Taps of neighbouring cells share what is in the first-level cache. Where one bag is summed after another, a 31 x 31
-window takes as long with 389 taps of two tables as with 709 of one, an 11 x 11 x 11 one with 311 as with 515. Where the
-window is read row by row, 259 taps of three tables take 0.6 times as long as 709 of one.
-"""
-
-
-def farther(doublings: int, kind: PassKind) -> float:
-    """Return how much longer a tap takes a compiled kernel where tables were doubled so often."""
-    return 1 + FARTHER[kind] * doublings
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ def members(text, name):
 
 
 def described(structure):
-    kinds = {ctypes.c_int64: "number", structures.Numbers: "array"}
+    kinds = {ctypes.c_int64: "number", structures.Numbers: "array", structures.Doublings: "array"}
     return [(name, kinds.get(kind, "pointer")) for name, kind in structure._fields_]
 
 
@@ -56,6 +56,7 @@ def test_another_order_is_seen():
     ("file", "name", "value"),
     [
         ("plan.h", "MOST_AXES", structures.MOST_AXES),
+        ("plan.h", "MOST_DOUBLINGS", structures.MOST_DOUBLINGS),
         ("plan.h", "LINES", structures.LINES),
         ("plan.h", "VERSION", structures.VERSION),
         ("mixed.h", "MOST_ROWS", structures.MOST_ROWS),

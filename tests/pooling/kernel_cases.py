@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lpsc_nd import Stencil
 from lpsc_nd.native import library
+from lpsc_nd.native.structures import MOST_DOUBLINGS
 from lpsc_nd.pooling import compiled_layout, compiled_pass, compiled_plan
 from lpsc_nd.pooling.compiled_layout import KERNELS
 from lpsc_nd.pooling.window import Window
@@ -83,6 +84,11 @@ def kernel_cases(draw, most=40, depthwise=False):
     return KernelCase(window, draw(st.integers(1, 3)), size, channels, filters, groups, draw(st.integers(0, 2**31)))
 
 
+def doublings():
+    """Draw along which axes tables are doubled, or None where that is left to the plan."""
+    return st.none() | st.lists(st.integers(0, 2), max_size=MOST_DOUBLINGS)
+
+
 @contextmanager
 def guarded_scratch(shape, dtype, device):
     """Lend memory as ``scratch`` does, full of NaN; fail if what lies behind it is written."""
@@ -107,8 +113,9 @@ ALL_KERNELS = {f"{found.vector_bytes} bytes": found for found in (KERNELS, _narr
 
 
 @contextmanager
-def kernels_of(name, small_tables=False):
-    """Run one of the libraries, in memory that is watched, optionally cutting calls into many boxes."""
+def kernels_of(name, small_tables=False, doubled=None):
+    """Run one of the libraries, in memory that is watched, optionally cutting calls into many boxes, or doubling tables
+    along these axes, counted anew from the first after the last, whatever it costs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled_layout, "KERNELS", ALL_KERNELS[name])
         patch.setattr(compiled_pass, "scratch", guarded_scratch)
@@ -116,6 +123,8 @@ def kernels_of(name, small_tables=False):
             patch.setattr(compiled_plan, "TABLE_BYTES", 2**10)
             patch.setattr(compiled_plan, "FEWEST_LINES", 1)
             patch.setattr(compiled_plan, "LONG_LINE", 3)
+        if doubled is not None:
+            patch.setattr(compiled_plan, "candidates", lambda ndim: [tuple(axis % ndim for axis in doubled)])
         forget_plans()
         yield
     forget_plans()

@@ -24,7 +24,7 @@ from lpsc_nd.pooling import (
 from lpsc_nd.pooling.compiled_layout import KERNELS
 from lpsc_nd.pooling.shapes import Shapes
 from lpsc_nd.pooling.window import Window
-from tests.pooling.kernel_cases import ALL_KERNELS, LAYOUTS, SENTINEL, kernel_cases, kernels_of
+from tests.pooling.kernel_cases import ALL_KERNELS, LAYOUTS, SENTINEL, doublings, kernel_cases, kernels_of
 
 pytestmark = pytest.mark.skipif(KERNELS is None, reason="no kernels were compiled for this processor")
 
@@ -52,11 +52,11 @@ def assert_like(found, expected, dtype):
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("kernels", ALL_KERNELS)
-@given(case=kernel_cases(), small_tables=st.booleans())
-def test_all_passes_equal_those_by_tiles(kernels, dtype, layout, case, small_tables):
+@given(case=kernel_cases(), small_tables=st.booleans(), doubled=doublings())
+def test_all_passes_equal_those_by_tiles(kernels, dtype, layout, case, small_tables, doubled):
     x, weight, bias, gy = case.tensors(dtype, layout)
     y, gx, gw = by_tiles(case, x, weight, bias, gy)
-    with kernels_of(kernels, small_tables):
+    with kernels_of(kernels, small_tables, doubled):
         assert_like(compiled.conv(x, weight, bias, case.window), y, dtype)
         assert_like(compiled.input_grad(gy, weight, case.window, case.size), gx, dtype)
         assert_like(compiled.weight_grad(x, gy, case.window), gw, dtype)
@@ -69,11 +69,11 @@ def test_all_passes_equal_those_by_tiles(kernels, dtype, layout, case, small_tab
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("kernels", ALL_KERNELS)
-@given(case=kernel_cases(depthwise=True), small_tables=st.booleans())
-def test_depthwise_passes_equal_those_by_tiles(kernels, dtype, layout, case, small_tables):
+@given(case=kernel_cases(depthwise=True), small_tables=st.booleans(), doubled=doublings())
+def test_depthwise_passes_equal_those_by_tiles(kernels, dtype, layout, case, small_tables, doubled):
     x, weight, bias, gy = case.tensors(dtype, layout)
     y, gx, gw = by_tiles(case, x, weight, bias, gy)
-    with kernels_of(kernels, small_tables):
+    with kernels_of(kernels, small_tables, doubled):
         assert_like(compiled_depthwise.conv(x, weight, bias, case.window), y, dtype)
         assert_like(compiled_depthwise.input_grad(gy, weight, case.window, case.size), gx, dtype)
         assert_like(compiled_depthwise.weight_grad(x, gy, case.window), gw, dtype)

@@ -116,6 +116,7 @@ def test_a_volume_that_no_slab_holds_is_pooled_first():
     assert not mixes_first(window, (1, 1, 1), (128, 128, 128), 64, 48, 1)
 
 
+@pytest.mark.usefixtures("without_kernels")
 def test_a_batch_takes_the_same_order_as_an_image():
     layer, x = LPSConv2d(64, 2, 9, padding=4, engine="bags"), torch.randn(5, 64, 20, 20)
     torch.testing.assert_close(layer(x)[3:4], layer(x[3:4]), rtol=0, atol=0)

@@ -2,10 +2,10 @@
 #pragma once
 #include <stdint.h>
 
-enum { MOST_AXES = 8 };
+enum { MOST_AXES = 8, MOST_DOUBLINGS = 5 };
 
 /* Raised whenever a structure or a function changes: libraries that were compiled before are then not used. */
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 
 /* A tensor (images, channels, *space) of any strides, in elements. */
 typedef struct {
@@ -24,8 +24,9 @@ typedef struct {
     int64_t reach[MOST_AXES];        /* cells that a site's window spans */
     int64_t table_steps[MOST_AXES];  /* cells of a table from a cell to the next */
     int64_t table_cells;             /* of the largest table */
-    int64_t doublings;               /* tables of the sums of 2, 4, 8, ... neighbours in a line */
-    int64_t neighbour;               /* cells from a cell to its neighbour in a window */
+    int64_t doublings;               /* more tables, each of the sums of two neighbours in the one before: */
+    int64_t doubled[MOST_DOUBLINGS]; /* along which axis, ... */
+    int64_t apart[MOST_DOUBLINGS];   /* ... and how many cells there are from one to the other */
     int64_t bags;
     int64_t boxes;
     int64_t longest_line;            /* sites of a box's line at the most */

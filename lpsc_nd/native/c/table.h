@@ -1,4 +1,4 @@
-/* A box's table: its padded cells, LANES channels each, and behind them the sums of 2, 4, 8, ... neighbours. */
+/* A box's table: its padded cells, LANES channels each, and behind it those of blocks of cells. */
 #pragma once
 #include "plan.h"
 #include "rows.h"
@@ -42,9 +42,29 @@ static void fill_line(real *line, const real *from, Span span, i64 step, i64 cel
                channels, channel_stride);
 }
 
+/* Add up the lines of doubled tables whose cells are complete, the cells of `place` being the last that were filled:
+   those of a table that was doubled along another axis than the line lie some lines behind. */
+static void double_lines(const Plan *plan, const i64 *place, i64 cells, real *line) {
+    const i64 last = plan->axes - 1, table = plan->table_cells * LANES;
+    i64 behind[MOST_AXES] = {0};
+    for (i64 d = 0; d < plan->doublings; d++) {
+        const i64 axis = plan->doubled[d], apart = plan->apart[d], step = plan->table_steps[axis] * apart * LANES;
+        behind[axis] += apart;
+        if (axis == last)
+            cells -= apart;
+        else if (place[axis] < behind[axis])
+            return;
+        else
+            line -= step;
+        real *sums = line + table;
+        for (i64 i = 0; i < cells * LANES; i += LANES) store(sums + i, load(line + i) + load(line + step + i));
+        line = sums;
+    }
+}
+
 /* Fill the tables of one block of channels, from `channel` on. */
 static void fill_tables(const Plan *plan, const Box *box, const Map *source, i64 channel, real *tables) {
-    const i64 last = plan->axes - 1, cells = box->cells[last], table = plan->table_cells * LANES;
+    const i64 last = plan->axes - 1, cells = box->cells[last];
     const i64 channels = least(LANES, source->channels - channel);
     const Span span = span_of(box->start[last], plan->steps[last], plan->size[last], cells);
     i64 place[MOST_AXES] = {0};
@@ -56,12 +76,6 @@ static void fill_tables(const Plan *plan, const Box *box, const Map *source, i64
         if (from != NULL) from += channel * source->channel_stride;
         fill_line(line, from, span, plan->steps[last], cells, source->strides[last], channels,
                   source->channel_stride);
-        for (i64 doubling = 0; doubling < plan->doublings; doubling++) {
-            const real *half = line + doubling * table;
-            real *sums = line + (doubling + 1) * table;
-            const i64 shift = plan->neighbour << doubling, sound = cells - ((2 << doubling) - 1) * plan->neighbour;
-            for (i64 i = 0; i < sound; i++)
-                store(sums + i * LANES, load(half + i * LANES) + load(half + (i + shift) * LANES));
-        }
+        double_lines(plan, place, cells, line);
     } while (next_lines(place, box->cells, plan->axes, 1));
 }

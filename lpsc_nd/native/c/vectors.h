@@ -11,6 +11,7 @@ typedef real vec __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real))
 typedef __typeof__((vec){0} < (vec){0}) index_vec;
 
 #define INLINE static inline __attribute__((always_inline))
+#define NOINLINE __attribute__((noinline))
 #define UNROLL _Pragma("GCC unroll 32")
 #define PASTE(a, b) a##b
 #define JOIN(a, b) PASTE(a, b)
@@ -46,6 +47,12 @@ enum { TILE_VECTORS = 2, TILE_SITES = 12 };
 
 INLINE vec load(const real *at) { return *(const vec *)at; }
 INLINE void store(real *at, vec value) { *(vec *)at = value; }
+
+/* A pointer whose origin the compiler does not know. */
+INLINE const real *opaque(const real *at) {
+    __asm__("" : "+r"(at));
+    return at;
+}
 
 /* Count of vectors that hold so many values. */
 INLINE i64 blocks_of(i64 values) { return (values + LANES - 1) / LANES; }
