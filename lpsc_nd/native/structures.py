@@ -17,10 +17,10 @@ VERSION = 2
 MOST_DOUBLINGS = 5
 """Tables of blocks beside that of cells."""
 
-MOST_ROWS = 72
+MOST_ROWS = 144
 """Sites that a mixed pass works on at a time."""
 
-SUMS_BYTES = 24576
+SUMS_BYTES = 49152
 """Bytes of their sums, for some bags."""
 
 LINES = 4
@@ -60,6 +60,8 @@ class Plan(ctypes.Structure):
         ("doubled", Doublings),
         ("apart", Doublings),
         ("bags", c_int64),
+        ("bag_first", POINTER(c_int64)),
+        ("bag_last", POINTER(c_int64)),
         ("boxes", c_int64),
         ("longest_line", c_int64),
         ("corners", POINTER(c_int64)),

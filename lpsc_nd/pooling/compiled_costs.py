@@ -74,7 +74,7 @@ class Compiled(NamedTuple):
         """Reading the source into tables of whole vectors, and summing these."""
         vectors = filled(self.channels, LANES) // LANES
         taps = self.sites * self.taps * vectors * self.rates.tap
-        tabled = self.padded * (vectors * self.rates.vector_tabled + self.channels / self.rates.passed)
+        tabled = self.padded * (vectors * self.rates.vector_tabled + self.channels / self.rates.kernel_passed)
         return self.batch * (tabled + taps)
 
     @property
@@ -92,7 +92,7 @@ class Compiled(NamedTuple):
     def _product(self) -> float:
         columns = filled(self.columns, LANES)
         work = 2 * self.sites * self._weights / self.rates.compiled
-        return self.batch * (work + ROWS_PASSED * self.sites * columns / self.rates.passed)
+        return self.batch * (work + ROWS_PASSED * self.sites * columns / self.rates.kernel_passed)
 
     @property
     def _weights(self) -> int:

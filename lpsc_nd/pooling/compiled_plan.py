@@ -37,6 +37,9 @@ TAPS_AT_ONCE = 16
 FEWEST_LINES, LONG_LINE = 2, 96
 """Lines of the smallest tables, as multiples of those that a line of sites reads; and their sites."""
 
+NOWHERE = 2**40
+"""A cell that is behind all others."""
+
 Range = tuple[int, int]
 """First, and one after the last."""
 
@@ -95,7 +98,7 @@ def compiled_plan(
     table = tuple(((counts.max(axis=0, initial=1) - 1) * stride + reach).tolist())
     table_steps = tuple(math.prod(table[axis + 1 :]) for axis in range(len(table)))
     boxed = {"corners": corners, "counts": counts, "starts": starts}
-    arrays = {**boxed, **_taps(window, axes, table_steps, math.prod(table))}
+    arrays = {**boxed, **_bag_spans(window), **_taps(window, axes, table_steps, math.prod(table))}
     plan = Plan(
         axes=len(table),
         size=numbers((batch, *size)),
@@ -180,6 +183,18 @@ def _boxes(extents: tuple[int, ...], parts: list[int]) -> list[tuple[Range, ...]
 def _table_cells(window: Window, extents: tuple[int, ...], parts: Sequence[int]) -> int:
     images, *counts = (-(-extent // part) for extent, part in zip(extents, parts, strict=True))
     return images * math.prod(spanned(window, axis, count) for axis, count in enumerate(counts))
+
+
+def _bag_spans(window: Window) -> dict[str, NDArray[np.int64]]:
+    """Return between which cells of a site's window each bag lies, per axis."""
+    indptr, cells = window.stencil.bags(center=window.center)
+    coordinates = np.stack(np.unravel_index(cells, window.stencil.kernel_size), axis=1) * window.dilation
+    first = np.full((len(indptr) - 1, 1 + window.ndim), NOWHERE)
+    last = -first
+    bags = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    np.minimum.at(first[:, 1:], bags, coordinates)
+    np.maximum.at(last[:, 1:], bags, coordinates)
+    return {"bag_first": first, "bag_last": last}
 
 
 def _taps(window: Window, axes: Axes, table_steps: Sequence[int], table_cells: int) -> dict[str, NDArray[np.int32]]:

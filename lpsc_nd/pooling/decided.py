@@ -38,9 +38,11 @@ Answer = Callable[[Tensor, Sequence[Tensor | None], Settings], Tensor | None]
 """From input, parameters and settings to the output, or to None if it is another kind of call than the one before."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Decided:
     """An engine, and what it is asked to do.
+
+    Each is equal to itself alone: the compiler of PyTorch 2.11 looks one up among others before it has any members.
 
     Args:
         name: what the engine is called.

@@ -10,7 +10,7 @@ from lpsc_nd.pooling.rates import RATES, Rates
 from lpsc_nd.pooling.window import Window
 
 PASSED = 2
-"""Values that a compiled kernel copies for each of the output: one in, one out."""
+"""Values that are copied for each of the output: one in, one out."""
 
 
 def pools_first(window: Window, channels: int, rates: Rates = RATES) -> bool:
@@ -43,6 +43,7 @@ def by_kernel(
     if not compiled_costs.suits_depthwise(window, in_channels, out_channels, groups):
         return False
     lanes, taps = compiled_costs.LANES, taps_read(window.stencil.token, window.center, "depthwise")
-    passed = PASSED * lanes / rates.passed
-    dense = math.prod(window.stencil.kernel_size) * lanes / rates.dense_depthwise + (0.0 if channels_last else passed)
-    return taps * rates.tap_weighted + passed < dense
+    values = PASSED * lanes
+    reordered = 0.0 if channels_last else values / rates.passed
+    dense = math.prod(window.stencil.kernel_size) * lanes / rates.dense_depthwise + reordered
+    return taps * rates.tap_weighted + values / rates.kernel_passed < dense

@@ -46,6 +46,7 @@ class Rates:
         image: seconds that an image takes beside its work where it is mixed first.
         product_call: seconds that a product takes however small it is.
         vector_tabled: seconds in which a compiled kernel writes a vector into a table.
+        kernel_passed: values that a compiled kernel reads from its input, or writes to its output.
         tap: seconds in which a compiled kernel adds a vector from a table.
         tap_weighted: the same where it is weighted as well.
         compiled: floating-point operations of a compiled kernel's product.
@@ -85,8 +86,9 @@ class Rates:
     image: float = 2.0e-5
     product_call: float = 8.0e-6
     vector_tabled: float = 1.3e-9
-    tap: float = 0.38e-9
-    tap_weighted: float = 0.27e-9
+    kernel_passed: float = 8.0e9
+    tap: float = 0.2e-9
+    tap_weighted: float = 0.25e-9
     compiled: float = 1.8e11
     weights_read: float = 3.0e9
     compiled_call: float = 3.0e-5
@@ -114,6 +116,8 @@ INTEL = Rates(
     transposed=1.0e9,
     elementwise=1.6,
     row=2.2e-9,
+    kernel_passed=2.5e9,
+    tap_weighted=0.35e-9,
     slack_whole=1.03,
 )
 """Xeons of family 6, model 207, and for transposing 167; what is not named was taken to be as on the other."""

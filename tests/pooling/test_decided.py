@@ -40,6 +40,11 @@ def step(layer, x) -> list[torch.Tensor]:
     return [y, *torch.autograd.grad(y, [x, *layer.parameters()], cotangent, materialize_grads=True)]
 
 
+def test_a_decision_without_members_can_be_looked_up():
+    """As the compiler of PyTorch 2.11 does with an example of its own making."""
+    assert object.__new__(decided.Decided) not in {torch.relu, torch.sigmoid}
+
+
 @given(case=layer_cases(reductions=("mean", "sum", "max")))
 def test_the_second_step_is_the_first_one(case):
     layer, x = case.layer(), case.input()

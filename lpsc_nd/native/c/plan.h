@@ -28,6 +28,8 @@ typedef struct {
     int64_t doubled[MOST_DOUBLINGS]; /* along which axis, ... */
     int64_t apart[MOST_DOUBLINGS];   /* ... and how many cells there are from one to the other */
     int64_t bags;
+    const int64_t *bag_first;        /* (bags, axes): cells from a site's first to those of the bag, the least ... */
+    const int64_t *bag_last;         /* ... and the most; a bag without cells has more least than most */
     int64_t boxes;
     int64_t longest_line;            /* sites of a box's line at the most */
     const int64_t *corners;          /* (boxes, axes): first site */
