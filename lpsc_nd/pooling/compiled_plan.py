@@ -34,7 +34,7 @@ MOST_TABLE = 2**31
 TAPS_AT_ONCE = 16
 """Taps of neighbouring rows of the window that a depthwise pass weighs before it goes on to another line of sites."""
 
-FEWEST_LINES, LONG_LINE = 2, 96
+FEWEST_LINES, LONG_LINE = 4, 96
 """Lines of the smallest tables, as multiples of those that a line of sites reads; and their sites."""
 
 NOWHERE = 2**40
