@@ -193,8 +193,7 @@ def _pass_of(
     lanes, threads = kernels.lanes(dtype), threads if kernels.parallel else 1
     in_table = lanes if kind == "depthwise" else filled(channels, lanes)
     blocks = filled(channels, lanes) // lanes if kind == "depthwise" else 1
-    boxes = -(-threads // blocks)
-    planned = compiled_plan(kind, window, batch, tuple(size), steps, in_table, lanes, dtype.itemsize, threads, boxes)
+    planned = compiled_plan(kind, window, batch, tuple(size), steps, in_table, lanes, dtype.itemsize, threads, blocks)
     return CompiledPass(kernels, kind, dtype, planned, channels, max(1, min(threads, planned.plan.boxes * blocks)))
 
 

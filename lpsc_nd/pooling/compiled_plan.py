@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ctypes
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,9 @@ from lpsc_nd.geometry._types import IntArray
 from lpsc_nd.native.library import PassKind
 from lpsc_nd.native.structures import LINES, Doublings, Plan, numbers
 from lpsc_nd.pooling.blocks import blocks, shapes
+from lpsc_nd.pooling.compiled_boxes import LONG_LINE, boxes, cut, share, table_cells
 from lpsc_nd.pooling.compiled_tables import DOUBLED, FILLED, Axes, candidates, reading
-from lpsc_nd.pooling.slabs import shares, spanned, worth
+from lpsc_nd.pooling.slabs import spanned
 from lpsc_nd.pooling.table import spread_size
 from lpsc_nd.pooling.window import Window
 
@@ -34,14 +34,11 @@ MOST_TABLE = 2**31
 TAPS_AT_ONCE = 16
 """Taps of neighbouring rows of the window that a depthwise pass weighs before it goes on to another line of sites."""
 
-FEWEST_LINES, LONG_LINE = 4, 96
-"""Lines of the smallest tables, as multiples of those that a line of sites reads; and their sites."""
+FEWEST_LINES = 4
+"""Lines of the smallest tables, as multiples of those that a line of sites reads."""
 
 NOWHERE = 2**40
 """A cell that is behind all others."""
-
-Range = tuple[int, int]
-"""First, and one after the last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +66,8 @@ def compiled_plan(
     channels: int,
     lanes: int,
     itemsize: int,
-    parts: int,
-    fewest: int,
+    threads: int,
+    channel_blocks: int,
 ) -> CompiledPlan:
     """Plan a call.
 
@@ -83,17 +80,18 @@ def compiled_plan(
         channels: channels that a table holds, in whole vectors.
         lanes: values of a vector.
         itemsize: bytes of a value.
-        parts: threads that have tables at once.
-        fewest: boxes that there are to be, if there can be.
+        threads: threads that have tables at once.
+        channel_blocks: blocks of channels, if each has boxes of its own; else 1.
     """
     sites = window.output_size(spread_size(size, steps))
     row = channels * itemsize  # bytes of a cell
-    most = max(FEWEST_BYTES, MOST_BYTES // parts) // row
-    axes, cells = _best_tables(kind, window, sites, TABLE_BYTES // row, most)
-    cuts = _cut(window, batch, sites, cells, fewest)
-    boxes = np.array(_boxes((batch, *sites), cuts), dtype=np.int64).reshape(-1, 1 + window.ndim, 2)
+    most = max(FEWEST_BYTES, MOST_BYTES // threads) // row
+    axes, cells, filling = _best_tables(kind, window, sites, TABLE_BYTES // row, most)
+    extents = (batch, *sites)
+    parts = share(window, extents, cut(window, extents, cells), threads, channel_blocks, filling)
+    ranges = np.array(boxes(extents, parts), dtype=np.int64).reshape(-1, 1 + window.ndim, 2)
     stride, reach = (1, *window.stride), (1, *window.extent)
-    corners, counts = boxes[..., 0].copy(), np.diff(boxes)[..., 0]
+    corners, counts = ranges[..., 0].copy(), np.diff(ranges)[..., 0]
     starts = np.asarray((0, *(before for before, _ in window.padding))) - corners * stride
     table = tuple(((counts.max(axis=0, initial=1) - 1) * stride + reach).tolist())
     table_steps = tuple(math.prod(table[axis + 1 :]) for axis in range(len(table)))
@@ -111,7 +109,7 @@ def compiled_plan(
         doubled=Doublings(*(1 + axis for axis in axes)),
         apart=Doublings(*_apart(window, axes)),
         bags=window.num_bags,
-        boxes=len(boxes),
+        boxes=len(ranges),
         longest_line=int(counts[:, -1].max(initial=1)),
         visits=len(arrays["visit_rows"]),
         **{name: pointer(array) for name, array in arrays.items()},
@@ -122,67 +120,38 @@ def compiled_plan(
     return CompiledPlan(plan, arrays, elements)
 
 
-def _best_tables(kind: PassKind, window: Window, sites: tuple[int, ...], cells: int, most: int) -> tuple[Axes, int]:
-    """Return along which axes to double the table, and how many cells it has.
+def _best_tables(
+    kind: PassKind, window: Window, sites: tuple[int, ...], cells: int, most: int
+) -> tuple[Axes, int, float]:
+    """Return along which axes to double the table, how many cells it has, and what filling one takes of a site's time.
 
     All tables together have ``cells``, or as many more, up to ``most``, as keep neighbouring boxes from filling their
     tables with the same cells. What is best for one image is done for all, as sums are rounded in another order
     otherwise.
     """
     line = min(spanned(window, window.ndim - 1, sites[-1]), window.extent[-1] + LONG_LINE)
-    least = FEWEST_LINES * math.prod(window.extent[:-1]) * line
+    least, extents = FEWEST_LINES * math.prod(window.extent[:-1]) * line, (1, *sites)
+    read = partial(reading, window.stencil, window.center, kind=kind)
 
     def size(axes: Axes) -> int:
         tables = len(axes) + 1
         return min(max(cells // tables, least), most // tables)
 
+    def filling(axes: Axes) -> float:
+        return FILLED + DOUBLED[kind] * len(axes)
+
     def cost(axes: Axes) -> float:
-        parts = _cut(window, 1, sites, size(axes), 1)
-        filled = math.prod(parts) * _table_cells(window, (1, *sites), parts)
-        read = reading(window.stencil, window.center, axes, kind) * math.prod(sites)
-        return read + (FILLED + DOUBLED[kind] * len(axes)) * filled
+        parts = cut(window, extents, size(axes))
+        filled = math.prod(parts) * table_cells(window, extents, parts)
+        return read(axes) * math.prod(sites) + filling(axes) * filled
 
     best = min(candidates(window.ndim), key=cost)
-    return best, size(best)
+    return best, size(best), filling(best) / max(1.0, read(best))
 
 
 def _apart(window: Window, axes: Axes) -> list[int]:
     """Return how many cells lie from the first to the second of the neighbours that each doubling adds."""
     return [shape[axis] * window.dilation[axis] for axis, shape in zip(axes, shapes(axes, window.ndim), strict=False)]
-
-
-def _cut(window: Window, batch: int, sites: tuple[int, ...], cells: int, fewest: int) -> list[int]:
-    """Return in how many parts to cut images and space, so that boxes' tables have at most ``cells`` cells if they can.
-
-    Images are cut first, whose tables do not overlap; then long lines, as boxes of a single line would fill the rows of
-    a whole window for it; then all else, and last what is left of lines, of which kernels take a dozen sites at once.
-    """
-    extents, parts = (batch, *sites), [1] * (window.ndim + 1)
-    images = max(1, cells // max(1, _table_cells(window, (1, *sites), parts)))
-    parts[0] = max(1, -(-batch // images), min(batch, fewest))
-    for axis, least in ((window.ndim, LONG_LINE), (None, 1), (window.ndim, 1)):
-        while _table_cells(window, extents, parts) > cells or math.prod(parts) < fewest:
-            cut = axis
-            if cut is None:
-                if window.ndim == 1:
-                    break
-                cut = 1 + max(range(window.ndim - 1), key=lambda a: worth(window, a, sites[a], parts[a + 1]))
-            if parts[cut] >= extents[cut] // least:
-                break
-            parts[cut] += 1
-    return parts
-
-
-def _boxes(extents: tuple[int, ...], parts: list[int]) -> list[tuple[Range, ...]]:
-    """Return the boxes of images and space that are cut into so many parts."""
-    ranges = (list(shares(extent, part)) for extent, part in zip(extents, parts, strict=True))
-    boxes = itertools.product(*ranges)
-    return [box for box in boxes if all(start < stop for start, stop in box)]
-
-
-def _table_cells(window: Window, extents: tuple[int, ...], parts: Sequence[int]) -> int:
-    images, *counts = (-(-extent // part) for extent, part in zip(extents, parts, strict=True))
-    return images * math.prod(spanned(window, axis, count) for axis, count in enumerate(counts))
 
 
 def _bag_spans(window: Window) -> dict[str, NDArray[np.int64]]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lpsc_nd import Stencil
 from lpsc_nd.native import library
 from lpsc_nd.native.structures import MOST_DOUBLINGS
-from lpsc_nd.pooling import compiled_layout, compiled_pass, compiled_plan
+from lpsc_nd.pooling import compiled_boxes, compiled_layout, compiled_pass, compiled_plan
 from lpsc_nd.pooling.compiled_layout import KERNELS
 from lpsc_nd.pooling.window import Window
 
@@ -122,7 +122,7 @@ def kernels_of(name, small_tables=False, doubled=None):
         if small_tables:
             patch.setattr(compiled_plan, "TABLE_BYTES", 2**10)
             patch.setattr(compiled_plan, "FEWEST_LINES", 1)
-            patch.setattr(compiled_plan, "LONG_LINE", 3)
+            patch.setattr(compiled_boxes, "LONG_LINE", 3)
         if doubled is not None:
             patch.setattr(compiled_plan, "candidates", lambda ndim: [tuple(axis % ndim for axis in doubled)])
         forget_plans()
