@@ -118,7 +118,7 @@ def joins(window: Window, kernel_size: tuple[int, ...], shapes: Shapes, filters:
     apart += dense_seconds(window, kernel_size, conventional)
     copied = _count(shapes.batch, window.output_size(shapes.size)) * shapes.out_channels
     added = _count(shapes.batch, shapes.size) * shapes.in_channels if "input_grad" in shapes.passes else 0
-    return expand_seconds(window, shapes) < apart + (copied + added) / RATES.passed
+    return expand_seconds(window, shapes) < apart + copied / RATES.joined + added / RATES.passed
 
 
 def _cheapest(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> float:

@@ -26,6 +26,7 @@ class Rates:
         dense_depthwise: multiply-adds of PyTorch's depthwise convolution, channels last.
         expansion: weights written into the dense kernel.
         passed: values read from the input or written to the output.
+        joined: values of two outputs that are copied to one whose channels of a site lie together.
         product: floating-point operations of a pooled tile times the weights.
         product_side: the same as a convolution, where several images stand side by side.
         product_overhead: rows of a product that cost as much as its fixed part.
@@ -68,6 +69,7 @@ class Rates:
     dense_depthwise: float = 8.3e10
     expansion: float = 3.0e8
     passed: float = 2.5e9
+    joined: float = 5.0e8
     product: float = 1.8e11
     product_side: float = 1.1e11
     product_overhead: int = 32
