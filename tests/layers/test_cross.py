@@ -317,6 +317,6 @@ def test_joining_is_a_matter_of_cost():
 
 @pytest.mark.usefixtures("without_kernels")
 def test_a_first_layer_joins_where_no_gradient_of_its_input_is_wanted():
-    layer, x = CrossConv2d(3, 16, 7, padding=3, num_directions=6), torch.empty(100, 3, 32, 32)
+    layer, x = CrossConv2d(3, 128, 5, padding=2, num_directions=6), torch.empty(100, 3, 32, 32)
     assert layer._joins(x)
     assert not layer._joins(x.requires_grad_())
