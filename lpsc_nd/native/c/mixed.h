@@ -1,6 +1,6 @@
 /* Sums over bags times weights, all channels of the source to all channels of the output.
 
-   Some rows of sites at a time: each bag is summed for them, and the sums, while they are in the first-level cache, are
+   Some rows of sites at a time: each bag is summed for them, and the sums, while they are in the caches, are
    multiplied by the bag's weights and added to the output, or multiplied by other rows of the same sites and added to
    the gradient of the weights, or both. */
 #pragma once
@@ -90,7 +90,8 @@ static void sum_line(const real *cells, i64 stride, i64 count, const int32_t *ta
 #undef CALL_SITES
 }
 
-/* Write the sums of a bag for some pieces, C for each site. The last of whole vectors reaches into what is written next. */
+/* Write the sums of a bag for some pieces, C for each site. The last of whole vectors reaches into what is written
+   next. */
 static void sum_bag(const Mixed *job, const Bench *bench, i64 bag, Pieces pieces, real *sums, i64 sums_step) {
     const Plan *plan = job->plan;
     const int32_t *taps = plan->taps + plan->bag_starts[bag];

@@ -24,14 +24,12 @@ enum { TILE_ROWS = 6, WIDE_SITES = 12 };
 #endif
 enum { TILE_VECTORS = 2, TILE_SITES = 12 };
 
-/* Do `CALL(n)` for the n that `rest` is, from 1 to `most` - 1 and at the most 11: as the number of registers, n has to
-   be known to the compiler. */
-#define CASE(CALL, n, most) case n: if (n < most) { CALL(n); } break;
-#define FOR_REST(rest, most, CALL)                                                                            \
+/* Do `CALL(n)` for the n that `rest` is, from 1 to 11: as the number of registers, n has to be known to the compiler. */
+#define CASE(CALL, n) case n: CALL(n); break;
+#define FOR_REST(rest, CALL)                                                                                  \
     switch (rest) {                                                                                           \
-        CASE(CALL, 1, most) CASE(CALL, 2, most) CASE(CALL, 3, most) CASE(CALL, 4, most)                       \
-        CASE(CALL, 5, most) CASE(CALL, 6, most) CASE(CALL, 7, most) CASE(CALL, 8, most)                       \
-        CASE(CALL, 9, most) CASE(CALL, 10, most) CASE(CALL, 11, most) default: break;                         \
+        CASE(CALL, 1) CASE(CALL, 2) CASE(CALL, 3) CASE(CALL, 4) CASE(CALL, 5) CASE(CALL, 6)                   \
+        CASE(CALL, 7) CASE(CALL, 8) CASE(CALL, 9) CASE(CALL, 10) CASE(CALL, 11) default: break;               \
     }
 
 /* Do `CALL(n, stride)` for `count` sites from `s` on, in tiles of up to WIDE_SITES; a stride of one vector, the most
@@ -43,7 +41,7 @@ enum { TILE_VECTORS = 2, TILE_SITES = 12 };
         for (; s + TILE_SITES <= count; s += TILE_SITES) CALL_SITES(TILE_SITES, LANES);                       \
     }                                                                                                         \
     for (; s + TILE_SITES <= count; s += TILE_SITES) CALL_SITES(TILE_SITES, stride);                          \
-    FOR_REST(count - s, TILE_SITES, CALL_REST)
+    FOR_REST(count - s, CALL_REST)
 
 INLINE vec load(const real *at) { return *(const vec *)at; }
 INLINE void store(real *at, vec value) { *(vec *)at = value; }
