@@ -1,4 +1,4 @@
-"""The structures of ``c/plan.h``, ``c/mixed.h`` and ``c/depthwise.h``, as ctypes has them."""
+"""The structures of ``c/plan.h``, ``c/bench.h`` and ``c/depthwise.h``, as ctypes has them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 MOST_AXES = 8
 """Axes of a map: images and space; as all of these constants, the same in C."""
 
-VERSION = 2
+VERSION = 3
 """That of these structures; a library that was compiled for another is not used."""
 
 MOST_DOUBLINGS = 5
@@ -22,6 +22,9 @@ MOST_ROWS = 144
 
 SUMS_BYTES = 49152
 """Bytes of their sums, for some bags."""
+
+TOGETHER = 4
+"""Sites that are summed at a time beside a product: of the last ones, all but one may lie behind a pass's rows."""
 
 LINES = 4
 """Lines of sites that a depthwise pass works on at a time."""

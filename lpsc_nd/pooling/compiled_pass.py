@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lpsc_nd.native.library import Kernels, PassKind
-from lpsc_nd.native.structures import LINES, MOST_ROWS, SUMS_BYTES, Map, Pass, address
+from lpsc_nd.native.structures import LINES, MOST_ROWS, SUMS_BYTES, TOGETHER, Map, Pass, address
 from lpsc_nd.pooling import compiled_layout
 from lpsc_nd.pooling.compiled_layout import bias_vectors, filled, plain_memory
 from lpsc_nd.pooling.compiled_plan import CompiledPlan, compiled_plan
@@ -105,8 +105,9 @@ class CompiledPass(NamedTuple):
             rows = 2 * LINES * self.planned.plan.longest_line + self.planned.plan.bags
             return self.planned.table_elements + rows * lanes
         tables = self._filled(self.channels) // lanes * self.planned.table_elements
-        sums = max(SUMS_BYTES // self.dtype.itemsize, MOST_ROWS * self.channels) + MOST_ROWS * lanes
-        return tables + sums + MOST_ROWS * columns
+        bags = max(1, SUMS_BYTES // self.dtype.itemsize // (MOST_ROWS * self.channels))
+        sums = (MOST_ROWS + TOGETHER - 1) * (bags * self.channels + lanes)
+        return tables + 2 * sums + MOST_ROWS * columns
 
     def _gradient_shape(self, columns: int) -> tuple[int, ...]:
         bags, lanes = self.planned.plan.bags, self.kernels.lanes(self.dtype)

@@ -17,10 +17,13 @@ Axes = tuple[int, ...]
 FILLED = 4
 """Cells that could be summed in the time that a cell of the first table is filled."""
 
-DOUBLED: dict[PassKind, float] = {"mixed": 8, "depthwise": 3}
-"""The same of a cell of another table, which is made of two. Where all channels have tables at once, these are far."""
+DOUBLED: dict[PassKind, float] = {"mixed": 20, "depthwise": 3}
+"""The same of a cell of another table, which is made of two.
 
-LINE: dict[PassKind, float] = {"mixed": 2, "depthwise": 0.5}
+Where all channels have tables at once, these are far, and fill the caches; and most taps are summed beside products.
+"""
+
+LINE: dict[PassKind, float] = {"mixed": 1, "depthwise": 0.5}
 """Taps in whose time a line of a table is fetched for a bag.
 
 Taps of neighbouring cells share what is in the first-level cache, those of other lines or tables do not. A depthwise

@@ -48,7 +48,7 @@ class Rates:
         product_call: seconds that a product takes however small it is.
         vector_tabled: seconds in which a compiled kernel writes a vector into a table.
         kernel_passed: values that a compiled kernel reads from its input, or writes to its output.
-        tap: seconds in which a compiled kernel adds a vector from a table.
+        tap: seconds in which a compiled kernel adds a vector from a table, beside a product where it can.
         tap_weighted: the same where it is weighted as well.
         compiled: floating-point operations of a compiled kernel's product.
         weights_read: weights that a compiled pass reads where the second-level cache does not hold them.
@@ -89,7 +89,7 @@ class Rates:
     product_call: float = 8.0e-6
     vector_tabled: float = 1.3e-9
     kernel_passed: float = 8.0e9
-    tap: float = 0.2e-9
+    tap: float = 0.15e-9
     tap_weighted: float = 0.25e-9
     compiled: float = 1.8e11
     weights_read: float = 3.0e9
@@ -119,6 +119,7 @@ INTEL = Rates(
     elementwise=1.6,
     row=2.2e-9,
     kernel_passed=2.5e9,
+    tap=0.2e-9,
     tap_weighted=0.35e-9,
     slack_whole=1.03,
 )

@@ -39,7 +39,7 @@ def described(structure):
     [
         ("plan.h", "Map", structures.Map),
         ("plan.h", "Plan", structures.Plan),
-        ("mixed.h", "Mixed", structures.Pass),
+        ("bench.h", "Mixed", structures.Pass),
         ("depthwise.h", "Depthwise", structures.Pass),
     ],
 )
@@ -59,8 +59,9 @@ def test_another_order_is_seen():
         ("plan.h", "MOST_DOUBLINGS", structures.MOST_DOUBLINGS),
         ("plan.h", "LINES", structures.LINES),
         ("plan.h", "VERSION", structures.VERSION),
-        ("mixed.h", "MOST_ROWS", structures.MOST_ROWS),
-        ("mixed.h", "SUMS", structures.SUMS_BYTES),
+        ("bench.h", "MOST_ROWS", structures.MOST_ROWS),
+        ("bench.h", "SUMS", structures.SUMS_BYTES),
+        ("sums.h", "TOGETHER", structures.TOGETHER),
     ],
 )
 def test_sizes_are_the_same(file, name, value):

@@ -63,8 +63,14 @@ LAYOUTS = ("contiguous", "channels last", "spread", "turned")
 
 
 @st.composite
-def kernel_cases(draw, most=40, depthwise=False):
-    """Draw masks of any regions, windows of any stride, dilation and padding, and channels beside whole vectors."""
+def kernel_cases(draw, most=40, depthwise=False, beside=False):
+    """Draw masks of any regions, windows of any stride, dilation and padding, and channels beside whole vectors.
+
+    Args:
+        most: channels.
+        depthwise: whether each of them is a group.
+        beside: whether bags are summed beside products: channels of the source and sites are many then.
+    """
     ndim = draw(st.integers(1, 3))
     axes = range(ndim)
     kernel = tuple(draw(st.integers(1, (9, 5, 3)[ndim - 1])) for _ in axes)
@@ -72,14 +78,16 @@ def kernel_cases(draw, most=40, depthwise=False):
     codes = st.lists(st.integers(0, regions), min_size=math.prod(kernel), max_size=math.prod(kernel))
     stencil = Stencil.from_mask(np.reshape(draw(codes), kernel), num_regions=regions)
     dilation, stride = (tuple(draw(st.integers(1, 3)) for _ in axes) for _ in range(2))
+    stride = (*stride[:-1], 1) if beside else stride
     extent = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
-    size = tuple(draw(st.integers(1, (60, 20, 7)[ndim - 1])) for _ in axes)
+    least = (20, 5, 3)[ndim - 1] if beside else 1
+    size = tuple(draw(st.integers(least, (60, 20, 7)[ndim - 1])) for _ in axes)
     padding = []
     for n, e in zip(size, extent, strict=True):
         before = draw(st.integers(-min(2, n - 1), 4))
         padding.append((before, max(e - n - before, draw(st.integers(0, 4)))))
     window = Window(stencil, draw(st.booleans()) or regions == 0, stride, dilation, tuple(padding))
-    channels = draw(st.integers(1 + depthwise, most))
+    channels = draw(st.integers(most // 2 if beside else 1 + depthwise, most))
     groups, filters = (channels, channels) if depthwise else (1, draw(st.integers(1, most)))
     return KernelCase(window, draw(st.integers(1, 3)), size, channels, filters, groups, draw(st.integers(0, 2**31)))
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from torch.testing import assert_close
 from torch.testing._internal.two_tensor import TwoTensor
@@ -24,11 +24,23 @@ from lpsc_nd.pooling import (
 from lpsc_nd.pooling.compiled_layout import KERNELS
 from lpsc_nd.pooling.shapes import Shapes
 from lpsc_nd.pooling.window import Window
-from tests.pooling.kernel_cases import ALL_KERNELS, LAYOUTS, SENTINEL, doublings, kernel_cases, kernels_of
+from tests.pooling.kernel_cases import ALL_KERNELS, LAYOUTS, SENTINEL, KernelCase, doublings, kernel_cases, kernels_of
 
 pytestmark = pytest.mark.skipif(KERNELS is None, reason="no kernels were compiled for this processor")
 
 TOLERANCE = {torch.float64: 1e-10, torch.float32: 3e-4, torch.bfloat16: 5e-2}
+
+
+WITHOUT_CELLS = KernelCase(
+    window=Window(Stencil.from_mask([1, 2, 4, 2, 4, 2, 4, 2, 4, 1], num_regions=4), False, (1,), (1,), ((5, 4),)),
+    batch=1,
+    size=(150,),
+    channels=40,
+    filters=32,
+    groups=1,
+    seed=0,
+)
+"""A case whose third bag has no cells, and is summed together with the fourth, in vectors of 64 bytes."""
 
 
 def by_tiles(case, x, weight, bias, gy):
@@ -64,6 +76,19 @@ def test_all_passes_equal_those_by_tiles(kernels, dtype, layout, case, small_tab
             both = compiled.both_grads(x, gy, weight, case.window)
             assert_like(both[0], gx, dtype)
             assert_like(both[1], gw, dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("kernels", ALL_KERNELS)
+@given(case=kernel_cases(most=80, beside=True), small_tables=st.booleans(), doubled=doublings())
+@example(case=WITHOUT_CELLS, small_tables=False, doubled=None)
+def test_bags_that_are_summed_beside_products(kernels, dtype, case, small_tables, doubled):
+    x, weight, bias, gy = case.tensors(dtype)
+    y, gx, gw = by_tiles(case, x, weight, bias, gy)
+    with kernels_of(kernels, small_tables, doubled):
+        assert_like(compiled.conv(x, weight, bias, case.window), y, dtype)
+        assert_like(compiled.input_grad(gy, weight, case.window, case.size), gx, dtype)
+        assert_like(compiled.weight_grad(x, gy, case.window), gw, dtype)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

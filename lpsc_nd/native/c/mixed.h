@@ -1,109 +1,11 @@
 /* Sums over bags times weights, all channels of the source to all channels of the output.
 
-   Some rows of sites at a time: each bag is summed for them, and the sums, while they are in the caches, are
-   multiplied by the bag's weights and added to the output, or multiplied by other rows of the same sites and added to
-   the gradient of the weights, or both. */
+   Some rows of sites at a time: bags are summed for them, and the sums, while they are in the caches, are multiplied
+   by the bags' weights and added to the output, or multiplied by other rows of the same sites and added to the
+   gradient of the weights, or both. Meanwhile the next bags are summed, as that needs other parts of a core. */
 #pragma once
+#include "groups.h"
 #include "parts.h"
-#include "product.h"
-#include "table.h"
-
-enum { MOST_ROWS = 144, MOST_PIECES = MOST_ROWS };
-
-/* Elements of the sums of some bags, for MOST_ROWS sites: 48 KiB. */
-enum { SUMS = 49152 / sizeof(real) };
-
-/* Part of a line of sites: where its windows begin in the table, also per axis, and the offsets of its first site in two
-   maps; and which of all rows is its first. */
-typedef struct {
-    i64 cell, count, written, multiplied, row;
-    i64 place[MOST_AXES];
-} Piece;
-
-/* Neighbouring pieces. */
-typedef struct {
-    i64 first, end;
-} Pieces;
-
-typedef struct {
-    const Plan *plan;
-    const Map *source;
-    const real *weights; /* (bags, channels of the source, columns of the output); or NULL */
-    const real *bias;    /* columns; or NULL */
-    const Map *output;   /* is written; or NULL */
-    const Map *factors;  /* its rows are multiplied; or NULL */
-    real *gradients;     /* (parts, bags, channels of the source, columns of the factors); or NULL */
-    real *scratch;
-    i64 scratch_size; /* of each part */
-    i64 parts;
-} Mixed;
-
-/* What one part works in. */
-typedef struct {
-    real *tables, *sums, *outputs, *factors, *gradients;
-    const Box *box;
-    Piece pieces[MOST_PIECES];
-    i64 num_pieces, rows;
-} Bench;
-
-/* Whether a bag has cells between the first and the last of the source, for any site of a piece. */
-static int is_met(const Plan *plan, const Box *box, const Piece *piece, i64 bag) {
-    for (i64 axis = 1; axis < plan->axes; axis++) {
-        const i64 at = bag * plan->axes + axis, start = box->start[axis];
-        const i64 further = axis == plan->axes - 1 ? (piece->count - 1) * plan->stride[axis] : 0;
-        if (piece->place[axis] + further + plan->bag_last[at] < start) return 0;
-        if (piece->place[axis] + plan->bag_first[at] > start + (plan->size[axis] - 1) * plan->steps[axis]) return 0;
-    }
-    return 1;
-}
-
-/* The pieces between the first and the last that any of some bags meets: sums of the others are zeros. */
-static Pieces pieces_met(const Mixed *job, const Bench *bench, i64 first, i64 bags) {
-    Pieces met = {bench->num_pieces, 0};
-    for (i64 p = 0; p < bench->num_pieces; p++)
-        for (i64 bag = first; bag < first + bags; bag++)
-            if (is_met(job->plan, bench->box, bench->pieces + p, bag)) {
-                met.first = least(met.first, p);
-                met.end = p + 1;
-                break;
-            }
-    return met;
-}
-
-/* Sum a bag at some sites, a block of channels. */
-INLINE void sum_sites(const int sites, const real *cells, i64 stride, const int32_t *taps, i64 num_taps, real *sums,
-                      i64 sums_step) {
-    vec total[WIDE_SITES];
-    UNROLL for (int s = 0; s < sites; s++) total[s] = (vec){0};
-    for (i64 t = 0; t < num_taps; t++) {
-        const real *tap = cells + taps[t] * LANES;
-        UNROLL for (int s = 0; s < sites; s++) total[s] += load(tap + s * stride);
-    }
-    UNROLL for (int s = 0; s < sites; s++) store(sums + s * sums_step, total[s]);
-}
-
-static void sum_line(const real *cells, i64 stride, i64 count, const int32_t *taps, i64 num_taps, real *sums,
-                     i64 sums_step) {
-    i64 s = 0;
-#define CALL_SITES(n, apart) sum_sites(n, cells + s * apart, apart, taps, num_taps, sums + s * sums_step, sums_step)
-    FOR_SITES(s, count, stride)
-#undef CALL_SITES
-}
-
-/* Write the sums of a bag for some pieces, C for each site. The last of whole vectors reaches into what is written
-   next. */
-static void sum_bag(const Mixed *job, const Bench *bench, i64 bag, Pieces pieces, real *sums, i64 sums_step) {
-    const Plan *plan = job->plan;
-    const int32_t *taps = plan->taps + plan->bag_starts[bag];
-    const i64 num_taps = plan->bag_starts[bag + 1] - plan->bag_starts[bag];
-    const i64 blocks = blocks_of(job->source->channels), block = tables_size(plan);
-    for (i64 b = 0; b < blocks; b++)
-        for (i64 p = pieces.first; p < pieces.end; p++) {
-            const Piece *piece = bench->pieces + p;
-            sum_line(bench->tables + b * block + piece->cell * LANES, plan->stride[plan->axes - 1] * LANES,
-                     piece->count, taps, num_taps, sums + piece->row * sums_step + b * LANES, sums_step);
-        }
-}
 
 static void start_rows(const Mixed *job, const Bench *bench) {
     const i64 last = job->plan->axes - 1;
@@ -141,39 +43,23 @@ static void finish_rows(const Mixed *job, const Bench *bench) {
     }
 }
 
-/* Bags that are summed before they are multiplied. */
-INLINE i64 bags_at_once(const Mixed *job) {
-    const i64 bags = SUMS / (MOST_ROWS * job->source->channels);
-    return least(job->plan->bags, bags > 0 ? bags : 1);
-}
-
-INLINE i64 rows_before(const Bench *bench, i64 piece) {
-    return piece < bench->num_pieces ? bench->pieces[piece].row : bench->rows;
-}
-
 /* Run the pass for the sites that are waiting. */
 static void run_rows(const Mixed *job, Bench *bench) {
     if (bench->num_pieces == 0) return;
-    const i64 channels = job->source->channels, most = bags_at_once(job), sums_step = most * channels + LANES;
+    real *halves[] = {bench->sums, bench->sums + sums_size(job)};
     start_rows(job, bench);
-    for (i64 first = 0; first < job->plan->bags; first += most) {
-        const i64 bags = least(most, job->plan->bags - first), depth = bags * channels;
-        const Pieces met = pieces_met(job, bench, first, bags);
-        if (met.end == 0) continue;
-        const i64 row = bench->pieces[met.first].row, rows = rows_before(bench, met.end) - row;
-        real *sums = bench->sums + row * sums_step;
-        for (i64 bag = 0; bag < bags; bag++)
-            sum_bag(job, bench, first + bag, met, bench->sums + bag * channels, sums_step);
-        if (job->output != NULL) {
-            const i64 columns = filled(job->output->channels);
-            add_product(rows, columns, depth, sums, sums_step, 1, job->weights + first * channels * columns, columns,
-                        bench->outputs + row * columns, columns);
-        }
-        if (job->factors != NULL) {
-            const i64 columns = filled(job->factors->channels);
-            add_product(depth, columns, rows, sums, 1, sums_step, bench->factors + row * columns, columns,
-                        bench->gradients + first * channels * columns, columns);
-        }
+    Group group = group_from(job, bench, 0, halves[0]);
+    int summed = 0;
+    while (group.number > 0) {
+        Group next = group_from(job, bench, group.first + group.number, halves[group.sums == halves[0]]);
+        if (!summed) sum_group(job, bench, &group);
+        summed = next.number > 0 && begin_ahead(job, bench, &next, steps_beside(job, bench, &group));
+        multiply_group(job, bench, &group);
+        if (summed)
+            finish_sums(&bench->ahead);
+        else
+            next.sums = group.sums; /* which is near */
+        group = next;
     }
     finish_rows(job, bench);
     bench->num_pieces = bench->rows = 0;
@@ -212,7 +98,7 @@ static void run_mixed_part(const void *data, i64 part) {
     const i64 blocks = blocks_of(job->source->channels), block = tables_size(plan);
     Bench bench = {.tables = job->scratch + part * job->scratch_size};
     bench.sums = bench.tables + blocks * block;
-    bench.outputs = bench.sums + MOST_ROWS * (bags_at_once(job) * job->source->channels + LANES);
+    bench.outputs = bench.sums + 2 * sums_size(job);
     bench.factors = bench.outputs + (job->output == NULL ? 0 : MOST_ROWS * filled(job->output->channels));
     if (job->factors != NULL) {
         const i64 size = plan->bags * job->source->channels * filled(job->factors->channels);
