@@ -7,31 +7,31 @@
 #include "groups.h"
 #include "parts.h"
 
-static void start_rows(const Mixed *job, const Bench *bench) {
-    const i64 last = job->plan->axes - 1;
-    if (job->output != NULL) {
-        const i64 columns = filled(job->output->channels);
-        for (i64 r = 0; r < bench->rows; r++) {
-            if (job->bias == NULL)
-                memset(bench->outputs + r * columns, 0, (size_t)columns * sizeof(real));
-            else
-                memcpy(bench->outputs + r * columns, job->bias, (size_t)columns * sizeof(real));
-        }
-    }
-    if (job->factors != NULL) {
-        const Map *map = job->factors;
-        const i64 columns = filled(map->channels);
-        real *rows = bench->factors;
-        for (i64 p = 0; p < bench->num_pieces; p++) {
-            const Piece *piece = bench->pieces + p;
-            read_rows(rows, (const real *)map->data + piece->multiplied, map->strides[last], piece->count,
-                      map->channels, map->channel_stride);
-            rows += piece->count * columns;
-        }
+/* Begin the output's rows with the bias. */
+static void start_outputs(const Mixed *job, const Bench *bench) {
+    if (job->output == NULL) return;
+    const i64 columns = filled(job->output->channels);
+    for (i64 r = 0; r < bench->rows; r++) {
+        if (job->bias == NULL)
+            memset(bench->outputs + r * columns, 0, (size_t)columns * sizeof(real));
+        else
+            memcpy(bench->outputs + r * columns, job->bias, (size_t)columns * sizeof(real));
     }
 }
 
-static void finish_rows(const Mixed *job, const Bench *bench) {
+static void read_factors(const Mixed *job, const Bench *bench) {
+    const Map *map = job->factors;
+    if (map == NULL) return;
+    real *rows = bench->factors;
+    for (i64 p = 0; p < bench->num_pieces; p++) {
+        const Piece *piece = bench->pieces + p;
+        read_rows(rows, (const real *)map->data + piece->multiplied, map->strides[job->plan->axes - 1], piece->count,
+                  map->channels, map->channel_stride);
+        rows += piece->count * filled(map->channels);
+    }
+}
+
+static void write_outputs(const Mixed *job, const Bench *bench) {
     const Map *map = job->output;
     if (map == NULL) return;
     const real *rows = bench->outputs;
@@ -47,7 +47,8 @@ static void finish_rows(const Mixed *job, const Bench *bench) {
 static void run_rows(const Mixed *job, Bench *bench) {
     if (bench->num_pieces == 0) return;
     real *halves[] = {bench->sums, bench->sums + sums_size(job)};
-    start_rows(job, bench);
+    start_outputs(job, bench);
+    read_factors(job, bench);
     Group group = group_from(job, bench, 0, halves[0]);
     int summed = 0;
     while (group.number > 0) {
@@ -61,7 +62,7 @@ static void run_rows(const Mixed *job, Bench *bench) {
             next.sums = group.sums; /* which is near */
         group = next;
     }
-    finish_rows(job, bench);
+    write_outputs(job, bench);
     bench->num_pieces = bench->rows = 0;
 }
 

@@ -78,7 +78,8 @@ static void add_product(i64 rows, i64 columns, i64 depth, const real *left, i64 
         const i64 vectors = least(TILE_VECTORS, (columns - c) / LANES);
         for (i64 r = 0; r < rows; r += TILE_ROWS) {
             const i64 count = least(TILE_ROWS, rows - r);
-            const i64 beside = count == TILE_ROWS && ahead->steps >= depth ? least(ahead->taps, ahead->steps / depth) : 0;
+            const int has_time = count == TILE_ROWS && ahead->steps >= depth;
+            const i64 beside = has_time ? least(ahead->taps, ahead->steps / depth) : 0;
             ahead->steps -= beside * depth;
             TILES[count + beside - 1][vectors - 1](depth, left + r * row_step, row_step, depth_step, right + c,
                                                    right_step, sum + r * sum_step + c, sum_step, ahead);
