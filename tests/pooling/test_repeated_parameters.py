@@ -103,11 +103,11 @@ def test_weights_that_are_computed_are_not_those_of_the_last_call(make, name):
     parametrize.register_parametrization(layer, name, Doubled())
     assert not repeats(layer, x)
     assert not torch.allclose(layer(x), before)
-    for _ in range(2):
-        assert_close(layer(x), layer.to_conv()(x))
+    for _ in range(2):  # sums of weights that are all moved cancel, so they round more than those of random ones
+        assert_close(layer(x), layer.to_conv()(x), rtol=1e-4, atol=1e-4)
         layer.parametrizations[name].original += 1
     parametrize.remove_parametrizations(layer, name)
-    assert_close(layer(x), layer.to_conv()(x))
+    assert_close(layer(x), layer.to_conv()(x), rtol=1e-4, atol=1e-4)
 
 
 @torch.no_grad()
