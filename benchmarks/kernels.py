@@ -4,9 +4,10 @@ The dense convolution, and the pass whole and with parts left out, take turns; d
 
 - "table and output": the pass without any bag, which fills its tables and writes its output;
 - "product": what a pass without any tap takes beside these: its sums are zero, and multiplied all the same;
-- "sums": what the whole pass takes beside all that;
-- "at best": the whole pass with every tap the same cell, so that all sums are made from the first-level cache, as fast
-  as additions go. No table, order or size of boxes reaches more.
+- "sums": what the whole pass takes beside all that; next to nothing, or less than it within the noise, where they are
+  made while products run;
+- "at best": the whole pass with every tap the same cell, so that all sums are made from the first-level cache. No order
+  or size of boxes reaches more.
 
 "Best" is the dense time over that pass, forward; with backward, over it and the pass that gives both gradients. A
 depthwise pass has no product: its sums are weighted as they are added.

@@ -123,7 +123,10 @@ INTEL = Rates(
     tap_weighted=0.35e-9,
     slack_whole=1.03,
 )
-"""Xeons of family 6, model 207, and 167 for transposing and compiled kernels; what is not named was taken as above."""
+"""Xeons of family 6, model 207, and 167 for transposing and compiled kernels; what is not named was taken as above.
+
+The kernels measured there did not yet sum beside products.
+"""
 
 AVX2 = Rates(
     dense=7.7e10,

@@ -67,7 +67,7 @@ static Pieces pieces_met(const Mixed *job, const Bench *bench, i64 first, i64 ba
     return met;
 }
 
-/* The first row of a piece. */
+/* The first row of a piece, or, behind the last one, how many rows there are. */
 INLINE i64 rows_before(const Bench *bench, i64 piece) {
     return piece < bench->num_pieces ? bench->pieces[piece].row : bench->rows;
 }
