@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lpsc_nd.geometry import Reduction
+from lpsc_nd.pooling import single_cells
 from lpsc_nd.pooling.constants import bag_taps
 from lpsc_nd.pooling.decided import Run
 from lpsc_nd.pooling.dense_kernel import dense_kernel
@@ -31,10 +32,15 @@ def conv(
     reduction: Reduction,
 ) -> Tensor:
     """Convolve densely: (B, C, *in), (C', C / groups, R) -> (B, C', *out), for one to three axes."""
+    bias = None if bias is None else bias.to(x.dtype)
+    if single_cells.suits(x, weight, center_weight):
+        order = single_cells.order_of(window, memory_format(x), weight.device)
+        if order is not None:
+            return dense(x, single_cells.write(weight, center_weight, order), bias, window, groups)
     kernel = kernel_of(weight, center_weight, window, reduction, x.dtype)
     if torch.is_grad_enabled() and not is_traced():  # once, or each pass brings it to the format of the input again
         kernel = kernel.contiguous(memory_format=memory_format(x))
-    return dense(x, kernel, None if bias is None else bias.to(x.dtype), window, groups)
+    return dense(x, kernel, bias, window, groups)
 
 
 def prepared(x: Tensor, weight: Tensor, window: Window, groups: int, reduction: Reduction) -> Run | None:
@@ -50,8 +56,11 @@ def prepared(x: Tensor, weight: Tensor, window: Window, groups: int, reduction: 
     taps, bags = bag_taps(window.stencil, window.center, reduction, weight), window.num_bags
     size, convolve = (*weight.shape[:2], *window.stencil.kernel_size), CONVOLUTIONS[window.ndim]
     how, layout = (window.stride, symmetric(x, window)[1], window.dilation, groups), memory_format(x)
+    order = single_cells.order_of(window, layout, weight.device)
 
     def run(x: Tensor, weight: Tensor, center_weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        if order is not None:
+            return convolve(x, single_cells.write(weight, center_weight, order), bias, *how)
         rows = weight if center_weight is None else torch.cat([weight, center_weight.unsqueeze(-1)], dim=-1)
         kernel = torch.mm(rows.reshape(-1, bags), taps).view(size)
         return convolve(x, kernel.contiguous(memory_format=layout), bias, *how)
