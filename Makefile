@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Two workers share the cores with the few tests on several threads: none of these is to wait by spinning.
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n $(WORKERS) --doctest-modules tests lpsc_nd datamodules lightning_modules
 
-.PHONY: help setup demo test test-all lint types bench bench-full bench-points bench-networks bench-gpu bench-threads bench-volumes figures clean
+.PHONY: help setup demo test test-all lint types bench bench-full bench-points bench-networks bench-gpu bench-threads bench-volumes calibrate figures clean
 
 help:           ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -54,6 +54,9 @@ bench-points: $(READY) ## time point layers beside kernel-point convolutions (ab
 
 bench-gpu: $(READY) ## time layers on a GPU beside dense convolutions
 	$(BIN)/python -m benchmarks.gpu
+
+calibrate: $(READY) ## fit the rates of the cost model to this machine (about six minutes); prints them
+	$(BIN)/python -m benchmarks.calibrate
 
 bench-threads: $(READY) ## time one thread and two in turns (about a quarter of an hour)
 	$(BIN)/python -m benchmarks.threads

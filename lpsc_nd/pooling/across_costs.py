@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lpsc_nd.pooling.across_images import images_at_once
 from lpsc_nd.pooling.constants import cells_read, rows_read
 from lpsc_nd.pooling.rates import RATES, Rates
-from lpsc_nd.pooling.shapes import Shapes
+from lpsc_nd.pooling.shapes import PassName, Shapes
 from lpsc_nd.pooling.window import Window
 
 FEWEST_IMAGES = 4
@@ -42,9 +42,19 @@ class Across:
     shapes: Shapes
     rates: Rates = RATES
 
+    def seconds(self, name: PassName) -> float:
+        """A pass by name."""
+        return {"forward": self.forward, "weight_grad": self.weight_grad, "input_grad": self.input_grad}[name]
+
     @property
-    def pool_and_mix(self) -> float:
-        """Forward, and the weight gradient, whose product is as long."""
+    def forward(self) -> float:
+        """As long as the weight gradient, but for the sums, which a channels-last output wants transposed."""
+        pooled = self.shapes.batch * self._sites * self.window.num_bags * self.shapes.in_channels
+        return self.weight_grad + self.rates.slack * self._transpose(pooled)
+
+    @property
+    def weight_grad(self) -> float:
+        """Filling the table, summing its bags, and the product with the values of the sites, which are transposed."""
         tabled = self.shapes.batch * self.shapes.in_channels * math.prod(self.window.padded_size(self.shapes.size))
         rows = rows_read(self.window.stencil.token, self.window.center)
         return self.rates.slack * (tabled / self.rates.tabled + self._summed(rows) + self._mix + self._written)

@@ -27,10 +27,19 @@ compiled kernel."""
 
 
 def expand_seconds(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
-    """Predict the dense convolution: expansion of the kernel, and the convolution, in every pass that counts."""
-    weights = shapes.out_channels * shapes.in_channels // shapes.groups * window.stencil.num_cells
-    written = len(shapes.passes) * weights / rates.expansion
+    """Predict the dense convolution: expansion of the kernel, and the convolution, in every pass that counts.
+
+    Where the forward pass alone does, the kernel is kept from call to call (:mod:`lpsc_nd.pooling.kept`).
+    """
+    passes = len(shapes.passes)
+    written = passes * kernel_seconds(window, shapes, rates) if passes > 1 else 0.0
     return dense_seconds(window, window.stencil.kernel_size, shapes, rates) + written
+
+
+def kernel_seconds(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
+    """Predict the writing of a dense kernel, or the reading of its gradient."""
+    weights = shapes.out_channels * shapes.in_channels // shapes.groups * window.stencil.num_cells
+    return weights / rates.expansion + rates.dense_call * shapes.threads
 
 
 def dense_seconds(window: Window, kernel_size: tuple[int, ...], shapes: Shapes, rates: Rates = RATES) -> float:
@@ -42,16 +51,20 @@ def dense_seconds(window: Window, kernel_size: tuple[int, ...], shapes: Shapes, 
         shapes: the channels and sizes, and the passes that count.
         rates: measured speeds.
     """
+    return sum(dense_pass_seconds(name, window, kernel_size, shapes, rates) for name in shapes.passes)
+
+
+def dense_pass_seconds(
+    name: PassName, window: Window, kernel_size: tuple[int, ...], shapes: Shapes, rates: Rates = RATES
+) -> float:
+    """Predict one pass of a dense convolution; arguments as for :func:`dense_seconds`."""
     sites = _count(shapes.batch, window.output_size(shapes.size))
     weights = shapes.out_channels * shapes.in_channels // shapes.groups * math.prod(kernel_size)
     full_rate, full = _dense_rate(kernel_size, shapes, rates)
+    written = shapes.in_channels if name == "input_grad" else shapes.out_channels
+    rate = full_rate * min(1.0, written // shapes.groups / full)
     passed = _count(shapes.batch, shapes.size) * shapes.in_channels + sites * shapes.out_channels
-    seconds = 0.0
-    for name in shapes.passes:
-        written = shapes.in_channels if name == "input_grad" else shapes.out_channels
-        rate = full_rate * min(1.0, written // shapes.groups / full)
-        seconds += 2 * sites * weights / rate + passed / rates.passed
-    return seconds
+    return 2 * sites * weights / rate + passed / rates.passed + rates.dense_call * shapes.threads
 
 
 def bags_seconds(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
@@ -66,7 +79,7 @@ def bags_seconds(window: Window, shapes: Shapes, rates: Rates = RATES) -> float:
 @lru_cache(maxsize=256)
 def cheapest_way(name: PassName, window: Window, shapes: Shapes, by_kernels: bool = True) -> Way:
     """Tell in which way the bag engine runs a pass, optionally without compiled kernels."""
-    ways = _ways(name, window, shapes, RATES)
+    ways = seconds_by_way(name, window, shapes, RATES)
     if not by_kernels:
         ways.pop("compiled", None)
     return min(ways, key=ways.__getitem__)
@@ -122,15 +135,14 @@ def joins(window: Window, kernel_size: tuple[int, ...], shapes: Shapes, filters:
 
 
 def _cheapest(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> float:
-    return min(_ways(name, window, shapes, rates).values())
+    return min(seconds_by_way(name, window, shapes, rates).values())
 
 
-def _ways(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> dict[Way, float]:
+def seconds_by_way(name: PassName, window: Window, shapes: Shapes, rates: Rates = RATES) -> dict[Way, float]:
     """Predict a pass of all images in each way that there is."""
-    ways: dict[Way, float] = {"tiles": _by_tiles(name, window, shapes, rates)}
+    ways: dict[Way, float] = {}
     if across_costs.suits(window, shapes):
-        across = Across(window, shapes, rates)
-        ways["across images"] = across.input_grad if name == "input_grad" else across.pool_and_mix
+        ways["across images"] = Across(window, shapes, rates).seconds(name)
     if whole_costs.suits(name, window, shapes):
         ways["whole images"] = shapes.batch * Whole(window, shapes, rates).seconds(name)
     if side_costs.suits(name, window, shapes):
@@ -138,17 +150,18 @@ def _ways(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> dict[
     if site_costs.suits(name, window, shapes):
         ways["site by site"] = site_costs.seconds(name, window, shapes, rates)
     ways = {way: seconds + rates.call * shapes.threads for way, seconds in ways.items()}
+    ways["tiles"] = min(tile_seconds(name, window, shapes, rates))
     if compiled_costs.suits(window, shapes.groups):
         ways["compiled"] = compiled_costs.seconds(name, window, shapes, rates)
     return ways
 
 
-def _by_tiles(name: PassName, window: Window, shapes: Shapes, rates: Rates) -> float:
-    """Predict a pass of all images, tile by tile."""
-    if name == "input_grad":
-        return shapes.batch * _backward(window, shapes, rates).cheaper
-    forward = _forward(window, shapes, rates)
-    return shapes.batch * (forward.cheaper if name == "forward" else forward.pool_and_mix)
+def tile_seconds(name: PassName, window: Window, shapes: Shapes, rates: Rates = RATES) -> tuple[float, float]:
+    """Predict a pass of all images in tiles: pooling first, and mixing first, which weight gradients cannot."""
+    found = (_backward if name == "input_grad" else _forward)(window, shapes, rates)
+    called = rates.call * shapes.threads
+    mixing_first = math.inf if name == "weight_grad" else shapes.batch * found.mix_and_pool + called
+    return shapes.batch * found.pool_and_mix + called, mixing_first
 
 
 def _forward(window: Window, shapes: Shapes, rates: Rates) -> Pass:

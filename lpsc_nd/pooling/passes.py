@@ -37,11 +37,6 @@ class Pass:
     rates: Rates = RATES
 
     @property
-    def cheaper(self) -> float:
-        """The cheaper order."""
-        return min(self.pool_and_mix, self.mix_and_pool)
-
-    @property
     def pool_and_mix(self) -> float:
         """Pooling first."""
         written = self.sites * self.out_channels / self.rates.passed
@@ -72,7 +67,7 @@ class Pass:
     def mix(self, positions: int, columns: int) -> float:
         """Multiplying with the weights at so many positions, in a product of so many columns."""
         depth = self.window.num_bags * self.in_channels // self.groups
-        return self._product(positions, depth, self.out_channels) / min(1.0, max(columns, 1) / self.rates.vector)
+        return self._product(positions, depth, self.out_channels) * self.rates.filling(columns)
 
     def _product(self, rows: int, depth: int, columns: int) -> float:
         return 2 * rows * (depth + self.rates.product_overhead) * columns / self.rates.product

@@ -9,6 +9,7 @@ import torch
 
 from lpsc_nd.pooling.pairs import count_pairs
 from lpsc_nd.pooling.rates import RATES, Rates
+from lpsc_nd.pooling.run_tables import NEAR_ELEMENTS
 from lpsc_nd.pooling.shapes import PassName, Shapes
 from lpsc_nd.pooling.whole_images import pooled_elements
 from lpsc_nd.pooling.window import Window
@@ -66,15 +67,17 @@ class Whole:
         """Copying the input, summing its bags, and the product."""
         copied = math.prod(self.shapes.size) * max(self.shapes.in_channels, self.rates.vector) / self.rates.tabled
         written = self._sites * self.shapes.out_channels / self.rates.passed
-        return self.rates.slack_whole * (copied + self._summed + self.mixed + written)
+        return self.rates.slack_whole * (copied + self._summed(self.rates.pooled_near) + self.mixed + written)
 
     @property
     def input_grad(self) -> float:
-        """Mixing at the sites, and a sum for each cell."""
+        """Mixing at the sites, and a sum for each cell; a large map of what was mixed is in the far caches by then."""
         copied = self._sites * max(self.shapes.out_channels, self.rates.vector) / self.rates.tabled
         written = math.prod(self.shapes.size) * self.shapes.in_channels / self.rates.passed
         mixed = self._product(self.shapes.out_channels, self._depth)
-        return self.rates.slack_whole * (copied + mixed + self._summed + written)
+        is_far = self._sites * self._depth > NEAR_ELEMENTS
+        summed = self._summed(self.rates.pooled_far if is_far else self.rates.pooled_near)
+        return self.rates.slack_whole * (copied + mixed + summed + written)
 
     @property
     def _depth(self) -> int:
@@ -89,12 +92,11 @@ class Whole:
     def _sites(self) -> int:
         return math.prod(self.window.output_size(self.shapes.size))
 
-    @property
-    def _summed(self) -> float:
-        row = max(self.rates.row, self.shapes.in_channels / self.rates.pooled_near)
+    def _summed(self, pooled: float) -> float:
+        row = max(self.rates.row, self.shapes.in_channels / pooled)
         entries = count_pairs(self.window, self.shapes.size)
         return entries * (row + self.rates.entry * (entries > NEAR_ENTRIES))
 
     def _product(self, depth: int, columns: int) -> float:
-        rate = self.rates.product * min(1.0, columns / self.rates.vector)
-        return 2 * self._sites * (depth * columns + self.rates.product_overhead * min(depth, columns)) / rate
+        work = depth * columns + self.rates.product_overhead * min(depth, columns)
+        return 2 * self._sites * work / self.rates.product * self.rates.filling(columns)

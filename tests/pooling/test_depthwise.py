@@ -11,7 +11,7 @@ from lpsc_nd.pooling import depthwise
 from lpsc_nd.pooling.compiled_layout import KERNELS
 from lpsc_nd.pooling.depthwise_costs import by_kernel, pools_first
 from lpsc_nd.pooling.layout import CHANNELS_LAST
-from lpsc_nd.pooling.rates import AMD, AVX2, INTEL
+from lpsc_nd.pooling.rates import AMD, AVX2, INTEL, ZEN4
 
 WIDEST = {"AVX2": (9, 9), "AVX-512": (13, 10)}
 """Widest kernels for which the default layout is fast, and channels last as well."""
@@ -102,7 +102,7 @@ def test_wide_lines_are_convolved_with_channels_inside(monkeypatch, processor, w
     assert y.is_contiguous()
 
 
-@pytest.mark.parametrize(("rates", "expected"), [(AVX2, True), (AMD, False), (INTEL, False)])
+@pytest.mark.parametrize(("rates", "expected"), [(AVX2, True), (AMD, False), (INTEL, False), (ZEN4, False)])
 def test_large_windows_are_pooled_first_on_slow_processors(rates, expected):
     assert pools_first(LPSConv2d(64, 64, 31, padding=15, groups=64, num_levels=3).window, 64, rates) is expected
     assert not pools_first(LPSConv2d(64, 64, 9, padding=4, groups=64).window, 64, rates)

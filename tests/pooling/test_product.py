@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.testing import assert_close
 
 from lpsc_nd import LPSConv2d
-from lpsc_nd.pooling import onednn, processor, product
+from lpsc_nd.pooling import onednn, processor, product, rates
 
 MANNERS = {
     "oneDNN": {"PREFERS_BLAS": False, "SUMS_BY_BLAS": False, "CONVOLVES": False},
@@ -163,6 +163,30 @@ def test_the_instructions_are_those_that_pytorch_uses(monkeypatch, capability, e
     assert processor.is_avx2_at_most() is expected
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"cpu_name": "AMD EPYC", "avx512_f": True, "avx_vnni": False}, True),
+        ({"cpu_name": "AMD EPYC", "avx512_f": True, "avx_vnni": True}, False),
+        ({"cpu_name": "AMD EPYC", "avx512_f": False}, False),
+        ({"cpu_name": "Intel Xeon", "avx512_f": True}, False),
+    ],
+)
+def test_units_of_half_the_width_are_told_by_what_came_later(monkeypatch, said, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: said, raising=False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    assert processor.is_zen4() is expected
+    assert (rates.rates_here() is rates.ZEN4) is expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [("Intel Xeon", rates.INTEL), ("AMD EPYC", rates.AVX2)])
+def test_rates_are_those_of_the_processor_and_the_instructions(monkeypatch, name, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"cpu_name": name, "avx512_f": True}, raising=False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    assert rates.rates_here() is expected
+
+
 def test_a_pytorch_that_says_nothing(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert not processor.is_intel()
+    assert not processor.is_zen4()

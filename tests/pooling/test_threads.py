@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from lpsc_nd import LPSConvNd
 from lpsc_nd.pooling import product, run_tables, threads, whole_images
-from lpsc_nd.pooling.rates import AMD, AVX2, INTEL
+from lpsc_nd.pooling.rates import AMD, AVX2, INTEL, ZEN4
 
 
 @pytest.fixture(params=[1, 2, 3])
@@ -58,7 +58,7 @@ def test_rows_are_added_to(number_of_threads, rows):
     assert_close(total, 1 + left @ right)
 
 
-@pytest.mark.parametrize(("rates", "most"), [(INTEL, 1), (AVX2, 2), (AMD, 2)])
+@pytest.mark.parametrize(("rates", "most"), [(INTEL, 1), (AVX2, 2), (AMD, 2), (ZEN4, 2)])
 def test_threads_transpose_where_they_are_enough(monkeypatch, number_of_threads, rates, most):
     monkeypatch.setattr(threads, "RATES", rates)
     assert threads.transposes_in_blocks() == (number_of_threads <= most)
