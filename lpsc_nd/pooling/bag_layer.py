@@ -17,7 +17,7 @@ from lpsc_nd.pooling import bags, derivatives, ops
 from lpsc_nd.pooling.decided import Parameters, Run
 from lpsc_nd.pooling.differentiable import Gradients
 from lpsc_nd.pooling.folding import Folding
-from lpsc_nd.pooling.plain import is_dual, is_plain_tensor, is_traced, is_transformed, is_watched
+from lpsc_nd.pooling.plain import is_dual, is_plain, is_plain_tensor, is_traced, is_transformed, is_watched
 from lpsc_nd.pooling.table import compute_dtype
 from lpsc_nd.pooling.window import Window, WindowArgs
 
@@ -75,11 +75,15 @@ class _Conv(Function):
     @staticmethod
     def backward(ctx: Any, gy: Tensor) -> Gradients:
         x, weight, center_weight, folded = ctx.saved_tensors
-        _, window_args, groups, folding = ctx.layer
+        window, window_args, groups, folding = ctx.layer
         need_x, need_weight, need_center, need_bias, _ = ctx.needs_input_grad
+        needed = (need_x, need_weight or need_center)
         if torch.is_grad_enabled():  # to differentiate again
             folded = folding.fold(weight, center_weight)
-        gx, gw = derivatives.gradients(x, gy, folded, need_x, need_weight or need_center, groups, *window_args)
+        if is_plain(x, gy, folded):
+            gx, gw = bags.gradients(x, gy, folded, *needed, window, groups)
+        else:
+            gx, gw = derivatives.gradients(x, gy, folded, *needed, groups, *window_args)
         of_weights = (None, None) if gw is None else folding.carry_back(gw, weight, center_weight)
         gb = gy.sum([0, *range(2, gy.ndim)], dtype=folded.dtype).to(ctx.bias_dtype) if need_bias else None
         return gx, *of_weights, gb, None

@@ -125,7 +125,10 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, groups: int, input_si
 
 
 def weight_grad(x: Tensor, gy: Tensor, window: Window, groups: int) -> Tensor:
-    """Return the sum over sites of gy times the pooled input: (C', C / groups, bags), in the compute type."""
+    """Return the sum over sites of gy times the pooled input: (C', C / groups, bags), in the compute type.
+
+    It may lie in memory in any order.
+    """
     dtype = compute_dtype(x.dtype)
     if window.num_bags == 0:
         return x.new_zeros((gy.shape[1], x.shape[1] // groups, 0), dtype=dtype)
@@ -149,7 +152,7 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
     """Return input and weight gradient of a stride of 1, from one pooling of the output gradient if that is cheaper.
 
     Pooled through the reflected stencil, gy times the weights is the input gradient, and times x it is the weight
-    gradient: sum_s gy[s] pool(x)[s] = sum_p pool^T(gy)[p] x[p].
+    gradient: sum_s gy[s] pool(x)[s] = sum_p pool^T(gy)[p] x[p]. The latter may lie in memory in any order.
     """
     mixing = Mixing(x.shape[1], gy.shape[1], window.num_bags, groups)
     on_cpu = x.device.type == "cpu"  # what is counted are the ways of a CPU
@@ -169,6 +172,16 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
         write(place, pooled)
         del pooled
     return gx, exchanged(mixing.to_weight(total), groups).contiguous()
+
+
+def gradients(
+    x: Tensor, gy: Tensor, weight: Tensor, need_x: bool, need_weight: bool, window: Window, groups: int
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return the gradients of input and weight that are needed, with nothing to differentiate them by."""
+    if need_x and need_weight and all(step == 1 for step in window.stride):
+        return both_grads(x, gy, weight, window, groups)
+    gx = input_grad(gy, weight, window, groups, list(x.shape[2:])) if need_x else None
+    return gx, weight_grad(x, gy, window, groups) if need_weight else None
 
 
 def pool(x: Tensor, window: Window) -> Tensor:

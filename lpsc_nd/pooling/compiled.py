@@ -35,14 +35,14 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, input_size: tuple[int
 
 
 def weight_grad(x: Tensor, gy: Tensor, window: Window) -> Tensor:
-    """Return the sum over sites of gy times the pooled input: (C', C, bags), in the compute type."""
+    """Return the sum over sites of gy times the pooled input: (C', C, bags), the bags outermost in memory."""
     found = run_pass("mixed", window, (1,) * window.ndim, x, factors=gy)  # (bags, C, columns)
-    return found[..., : gy.shape[1]].permute(2, 1, 0).contiguous()
+    return found[..., : gy.shape[1]].permute(2, 1, 0)
 
 
 def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window) -> tuple[Tensor, Tensor]:
-    """Return input and weight gradient of a stride of 1, from one pooling of the output gradient."""
+    """Return both gradients of a stride of 1, from one pooling of the output gradient; the latter as above."""
     size = tuple(x.shape[2:])
     gx, weights = empty_sites(gy, x.shape[1], size), by_bag(weight, (2, 0, 1))
     found = run_pass("mixed", window.adjoint(size), window.stride, gy, weights, output=gx, factors=x)
-    return gx, found[..., : x.shape[1]].permute(1, 2, 0).contiguous()  # of (bags, C', columns)
+    return gx, found[..., : x.shape[1]].permute(1, 2, 0)  # of (bags, C', columns)

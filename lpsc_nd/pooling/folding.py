@@ -1,4 +1,7 @@
-"""The weights that engines multiply sums by: each region's divided by its count, and the centre's beside them."""
+"""The weights that engines multiply sums by: each region's divided by its count, and the centre's beside them.
+
+In memory they lie bag by bag, as products with the sums of one bag read them, and so do their gradients.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,10 @@ from torch import Tensor
 
 from lpsc_nd.geometry import Reduction, Stencil
 from lpsc_nd.pooling.constants import region_divisors
+
+MANY_REGIONS = 16
+"""Regions above which their gradients are brought into the weight's order as a matrix, in blocks: 24 regions of 64 x 64
+in 0.10 ms instead of 0.18. Fewer are faster element by element: 12 of 128 x 128 in 0.18 ms instead of 0.22."""
 
 
 class Folding(NamedTuple):
@@ -36,20 +43,28 @@ class Folding(NamedTuple):
         return weight if self.divisors is None else weight / self.divisors
 
     def fold(self, weight: Tensor, center_weight: Tensor | None) -> Tensor:
-        """Return (C', C / groups, R [+ 1]) of the weights of regions and centre."""
-        folded = self.divide(weight)
+        """Return (C', C / groups, R [+ 1]) of the weights of regions and centre, the last axis outermost in memory."""
+        regions = self.divide(weight).permute(2, 0, 1)
         if center_weight is None:
-            return folded
-        return torch.cat([folded, center_weight.to(self.dtype).unsqueeze(-1)], dim=-1)
+            return regions.contiguous().permute(1, 2, 0)
+        return torch.cat([regions, center_weight.to(self.dtype).unsqueeze(0)]).permute(1, 2, 0)
 
     def carry_back(
         self, gradient: Tensor, weight: Tensor, center_weight: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         """Return the gradients of both weights, in their types, of that of :meth:`fold`'s result."""
         if center_weight is None:
-            return self.divide(gradient).to(weight.dtype), None
+            return _contiguous(self.divide(gradient).to(weight.dtype)), None
         regions, center = gradient[..., :-1], gradient[..., -1]
-        return self.divide(regions).to(weight.dtype), center.to(center_weight.dtype)
+        return _contiguous(self.divide(regions).to(weight.dtype)), center.to(center_weight.dtype).contiguous()
+
+
+def _contiguous(regions: Tensor) -> Tensor:
+    """Return (C', C / groups, R) as it lies in the weight, from any order in memory."""
+    planes = regions.movedim(-1, 0)
+    if len(planes) > MANY_REGIONS and planes.is_contiguous():
+        return planes.flatten(1).T.contiguous().view(regions.shape)
+    return regions.contiguous()
 
 
 def fold(

@@ -37,7 +37,7 @@ def input_grad(gy: Tensor, weight: Tensor, input_size: list[int], groups: int, *
 @operator("lpsc::weight_grad", f"(Tensor x, Tensor gy, int groups, {_WINDOW}) -> Tensor")
 def weight_grad(x: Tensor, gy: Tensor, groups: int, *window: Any) -> Tensor:
     """Sum over sites the products of output gradient and pooled input: (C', C / groups, bags)."""
-    return bags.weight_grad(x, gy, Window.from_args(*window), groups)
+    return bags.weight_grad(x, gy, Window.from_args(*window), groups).contiguous()
 
 
 @operator(
@@ -46,7 +46,8 @@ def weight_grad(x: Tensor, gy: Tensor, groups: int, *window: Any) -> Tensor:
 )
 def both_grads(x: Tensor, gy: Tensor, weight: Tensor, groups: int, *window: Any) -> tuple[Tensor, Tensor]:
     """Return input and weight gradient from one pooling of gy; the stride is 1."""
-    return bags.both_grads(x, gy, weight, Window.from_args(*window), groups)
+    gx, gw = bags.both_grads(x, gy, weight, Window.from_args(*window), groups)
+    return gx, gw.contiguous()
 
 
 @operator("lpsc::pool", f"(Tensor x, {_WINDOW}) -> Tensor")

@@ -198,3 +198,18 @@ def test_other_calls_are_left_to_the_operators():
     with torch.autograd.forward_ad.dual_level():
         seen.append(bag_layer.suits(x, parameters))
     assert seen == [False, False]
+
+
+@pytest.mark.parametrize("center", [True, False])
+@pytest.mark.parametrize("channels", [4, 16])
+@pytest.mark.parametrize(("size", "levels", "directions"), [(9, 2, 6), (13, 3, 8)])
+def test_gradients_of_parameters_lie_as_these(size, levels, directions, channels, center):
+    """Few regions and many are brought into the weight's order in two ways."""
+    options = {"padding": size // 2, "num_levels": levels, "num_directions": directions, "center": center}
+    layer = LPSConv2d(channels, 16, size, **options, engine="bags", dtype=torch.float64)
+    reference = LPSConv2d(channels, 16, size, **options, engine="reference", dtype=torch.float64)
+    reference.load_state_dict(layer.state_dict())
+    x = torch.randn(2, channels, 14, 15, dtype=torch.float64, requires_grad=True)
+    found = step(layer, x)
+    assert_close(found, step(reference, x))
+    assert all(gradient.is_contiguous() for gradient in found[2:])
