@@ -23,9 +23,6 @@ LANES = lanes_of(torch.float32)
 ROWS_PASSED = 2
 """Values that are passed for each of the output: into the rows that are worked on, and out of them."""
 
-NEAR_WEIGHTS = 2**18
-"""Weights that the second-level cache holds beside the tables: one MiB in float32."""
-
 
 def suits(window: Window, groups: int) -> bool:
     """Tell whether there are kernels for this processor, and they take all channels as one group and so many axes."""
@@ -101,9 +98,7 @@ class Compiled(NamedTuple):
     @property
     def _weights_read(self) -> float:
         """Reading weights that the second-level cache does not hold, for some rows of sites after others."""
-        if self._weights <= NEAR_WEIGHTS:
-            return 0.0
-        return self.batch * self.sites / MOST_ROWS * self._weights / self.rates.weights_read
+        return self.batch * self.sites / MOST_ROWS * self.rates.reading(self._weights)
 
 
 def seconds(name: PassName, window: Window, shapes: Shapes, rates: Rates = RATES) -> float:

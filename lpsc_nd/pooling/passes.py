@@ -70,7 +70,8 @@ class Pass:
         return self._product(positions, depth, self.out_channels) * self.rates.filling(columns)
 
     def _product(self, rows: int, depth: int, columns: int) -> float:
-        return 2 * rows * (depth + self.rates.product_overhead) * columns / self.rates.product
+        seconds = 2 * rows * (depth + self.rates.product_overhead) * columns / self.rates.product
+        return seconds + self.rates.reading(depth * columns)
 
     @property
     def _tabled(self) -> float:

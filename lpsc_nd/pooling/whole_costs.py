@@ -99,4 +99,5 @@ class Whole:
 
     def _product(self, depth: int, columns: int) -> float:
         work = depth * columns + self.rates.product_overhead * min(depth, columns)
-        return 2 * self._sites * work / self.rates.product * self.rates.filling(columns)
+        seconds = 2 * self._sites * work / self.rates.product * self.rates.filling(columns)
+        return seconds + self.rates.reading(depth * columns)

@@ -238,8 +238,9 @@ def test_a_profiler_sees_the_kernels():
 
 
 def test_tables_too_large_for_32_bits_are_refused():
-    window = Window(Stencil.from_mask([1, 1], num_regions=1), True, (1,), (2**27,), ((0, 0),))
-    x = torch.zeros(1, 1).expand(1, 2**27 + 1).unsqueeze(1)  # of one value
+    far = 2**31 // compiled_costs.LANES
+    window = Window(Stencil.from_mask([1, 1], num_regions=1), True, (1,), (far,), ((0, 0),))
+    x = torch.zeros(1, 1).expand(1, far + 1).unsqueeze(1)  # of one value
     assert not compiled_costs.suits(window, 1)  # so that other ways run it
     assert not compiled_costs.suits_depthwise(window, 2, 2, 2)
     with pytest.raises(ValueError, match="needs a table"):
