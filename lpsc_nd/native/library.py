@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from lpsc_nd.native.structures import VERSION, Pass
+from lpsc_nd.native.structures import VERSION, Pass, Weights
 
 SWITCH = "LPSC_ND_COMPILED"
 """Environment variable that switches the kernels off where it is one of ``OFF``, before the package is imported."""
@@ -30,18 +30,25 @@ PassKind = Literal["mixed", "depthwise"]
 
 PASSES: tuple[PassKind, ...] = get_args(PassKind)
 
+MoveKind = Literal["lay", "take"]
+"""A layer's weights into the order of a pass, or their gradients back."""
+
+MOVES: tuple[MoveKind, ...] = get_args(MoveKind)
+
 
 @dataclass(frozen=True)
 class Kernels:
     """Compiled kernels for this processor.
 
     Args:
-        passes: the functions, by kind and type.
+        passes: the functions that run passes, by kind and type.
+        moves: those that move weights, by kind and type.
         vector_bytes: bytes of a vector.
         parallel: address of what runs a function on PyTorch's OpenMP threads, if there is one.
     """
 
     passes: dict[tuple[PassKind, torch.dtype], Any]
+    moves: dict[tuple[MoveKind, torch.dtype], Any]
     vector_bytes: int
     parallel: int | None
 
@@ -52,6 +59,10 @@ class Kernels:
     def run(self, kind: PassKind, dtype: torch.dtype, job: Pass) -> None:
         """Run a pass."""
         self.passes[kind, dtype](ctypes.byref(job), self.parallel)
+
+    def move(self, kind: MoveKind, dtype: torch.dtype, job: Weights) -> None:
+        """Move weights."""
+        self.moves[kind, dtype](ctypes.byref(job), self.parallel)
 
 
 @lru_cache(maxsize=1)
@@ -65,10 +76,11 @@ def kernels() -> Kernels | None:
         loaded = ctypes.CDLL(str(path))
         if loaded.lpsc_version() != VERSION:  # compiled before the last change; ``make setup`` compiles it again
             return None
-        passes = {(kind, dtype): _declared(loaded, f"lpsc_{kind}_{NAMES[dtype]}") for kind in PASSES for dtype in NAMES}
+        passes = {(kind, dtype): _declared(loaded, kind, dtype, Pass) for kind in PASSES for dtype in NAMES}
+        moves = {(kind, dtype): _declared(loaded, kind, dtype, Weights) for kind in MOVES for dtype in NAMES}
     except (OSError, AttributeError):  # made for another system, or of other sources
         return None
-    return Kernels(passes, VECTOR_BYTES[capability], _parallel())
+    return Kernels(passes, moves, VECTOR_BYTES[capability], _parallel())
 
 
 def _find(name: str) -> Path | None:
@@ -76,9 +88,9 @@ def _find(name: str) -> Path | None:
     return next((path for path in paths if path.exists()), None)
 
 
-def _declared(loaded: ctypes.CDLL, name: str) -> Any:
-    function = getattr(loaded, name)
-    function.argtypes, function.restype = (ctypes.POINTER(Pass), ctypes.c_void_p), None
+def _declared(loaded: ctypes.CDLL, kind: str, dtype: torch.dtype, job: type[ctypes.Structure]) -> Any:
+    function = getattr(loaded, f"lpsc_{kind}_{NAMES[dtype]}")
+    function.argtypes, function.restype = (ctypes.POINTER(job), ctypes.c_void_p), None
     return function
 
 

@@ -1,4 +1,4 @@
-"""The structures of ``c/plan.h``, ``c/bench.h`` and ``c/depthwise.h``, as ctypes has them."""
+"""The structures of ``c/plan.h``, ``c/bench.h``, ``c/depthwise.h`` and ``c/weights.h``, as ctypes has them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 MOST_AXES = 8
 """Axes of a map: images and space; as all of these constants, the same in C."""
 
-VERSION = 3
+VERSION = 4
 """That of these structures; a library that was compiled for another is not used."""
 
 MOST_DOUBLINGS = 5
@@ -95,6 +95,22 @@ class Pass(ctypes.Structure):
         ("scratch", c_void_p),
         ("scratch_size", c_int64),
         ("parts", c_int64),
+    )
+
+
+class Weights(ctypes.Structure):
+    """A layer's weights or their gradients, and the same as a pass has them."""
+
+    _fields_ = (
+        ("outputs", c_int64),
+        ("inputs", c_int64),
+        ("regions", c_int64),
+        ("turned", c_int64),
+        ("parts", c_int64),
+        ("weight", c_void_p),
+        ("center", c_void_p),
+        ("divisors", c_void_p),
+        ("laid", c_void_p),
     )
 
 

@@ -6,20 +6,21 @@ each costs 0.01 to 0.02 ms between other calls, whose code is out of the caches 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 
 from lpsc_nd.geometry import Reduction
-from lpsc_nd.pooling import bags, derivatives, ops
+from lpsc_nd.pooling import derivatives, layer_passes, ops
 from lpsc_nd.pooling.decided import Parameters, Run
 from lpsc_nd.pooling.differentiable import Gradients
 from lpsc_nd.pooling.folding import Folding
+from lpsc_nd.pooling.layer_passes import Layer, LayerGradients, LayerWeights
 from lpsc_nd.pooling.plain import is_dual, is_plain, is_plain_tensor, is_traced, is_transformed, is_watched
 from lpsc_nd.pooling.table import compute_dtype
-from lpsc_nd.pooling.window import Window, WindowArgs
+from lpsc_nd.pooling.window import Window
 
 
 def suits(x: Tensor, parameters: Parameters) -> bool:
@@ -40,7 +41,7 @@ def conv(x: Tensor, parameters: Parameters, window: Window, groups: int, reducti
 def prepared(x: Tensor, window: Window, groups: int, reduction: Reduction) -> Run:
     """Return :func:`conv` for inputs of the type of ``x``, with all else looked up before."""
     folding = Folding.of(window.stencil, reduction, x.new_empty(0, dtype=compute_dtype(x.dtype)))
-    layer = _Layer(window, window.args, groups, folding)
+    layer = Layer(window, window.args, groups, folding)
 
     def run(x: Tensor, weight: Tensor, center_weight: Tensor | None, bias: Tensor | None) -> Tensor:
         y: Tensor = _Conv.apply(x, weight, center_weight, bias, layer)  # type: ignore[no-untyped-call]
@@ -49,41 +50,34 @@ def prepared(x: Tensor, window: Window, groups: int, reduction: Reduction) -> Ru
     return run
 
 
-class _Layer(NamedTuple):
-    """What a call depends on beside its tensors."""
-
-    window: Window
-    window_args: WindowArgs
-    groups: int
-    folding: Folding
-
-
 class _Conv(Function):
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, center_weight: Tensor | None, bias: Tensor | None, layer: _Layer
+        ctx: Any, x: Tensor, weight: Tensor, center_weight: Tensor | None, bias: Tensor | None, layer: Layer
     ) -> Tensor:
-        folded = layer.folding.fold(weight, center_weight)
-        ctx.save_for_backward(x, weight, center_weight, folded)
+        ctx.save_for_backward(x, weight, center_weight)
         ctx.layer, ctx.bias_dtype = layer, None if bias is None else bias.dtype
-        bias = None if bias is None else bias.to(folded.dtype)
+        bias = None if bias is None else bias.to(layer.folding.dtype)
         if is_watched():
+            folded = layer.folding.fold(weight, center_weight)
             y: Tensor = ops.conv(x, folded, bias, layer.groups, *layer.window_args)
             return y
-        return bags.conv(x, folded, bias, layer.window, layer.groups)
+        return layer_passes.forward(x, LayerWeights(weight, center_weight), bias, layer)
 
     @staticmethod
     def backward(ctx: Any, gy: Tensor) -> Gradients:
-        x, weight, center_weight, folded = ctx.saved_tensors
-        window, window_args, groups, folding = ctx.layer
-        need_x, need_weight, need_center, need_bias, _ = ctx.needs_input_grad
-        needed = (need_x, need_weight or need_center)
-        if torch.is_grad_enabled():  # to differentiate again
-            folded = folding.fold(weight, center_weight)
-        if is_plain(x, gy, folded):
-            gx, gw = bags.gradients(x, gy, folded, *needed, window, groups)
-        else:
-            gx, gw = derivatives.gradients(x, gy, folded, *needed, groups, *window_args)
-        of_weights = (None, None) if gw is None else folding.carry_back(gw, weight, center_weight)
-        gb = gy.sum([0, *range(2, gy.ndim)], dtype=folded.dtype).to(ctx.bias_dtype) if need_bias else None
-        return gx, *of_weights, gb, None
+        *_, need_bias, _ = ctx.needs_input_grad
+        of_inputs, dtype = _gradients(ctx, gy), ctx.layer.folding.dtype
+        gb = gy.sum([0, *range(2, gy.ndim)], dtype=dtype).to(ctx.bias_dtype) if need_bias else None
+        return *of_inputs, gb, None
+
+
+def _gradients(ctx: Any, gy: Tensor) -> LayerGradients:
+    x, weight, center_weight = ctx.saved_tensors
+    need_x, need_weight, need_center, *_ = ctx.needs_input_grad
+    weights, needed = LayerWeights(weight, center_weight), (need_x, need_weight or need_center)
+    if is_plain(x, gy, weight):
+        return layer_passes.gradients(x, gy, weights, *needed, ctx.layer)
+    _, window_args, groups, folding = ctx.layer
+    gx, gw = derivatives.gradients(x, gy, folding.fold(*weights), *needed, groups, *window_args)
+    return gx, *((None, None) if gw is None else folding.carry_back(gw, *weights))

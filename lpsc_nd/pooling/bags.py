@@ -134,7 +134,7 @@ def weight_grad(x: Tensor, gy: Tensor, window: Window, groups: int) -> Tensor:
         return x.new_zeros((gy.shape[1], x.shape[1] // groups, 0), dtype=dtype)
     if x.is_cpu and compiled_costs.suits_depthwise(window, x.shape[1], gy.shape[1], groups):
         return compiled_depthwise.weight_grad(x, gy, window)
-    way = _way("weight_grad", window, _shapes(x.shape, gy.shape[1], groups), x)
+    way = way_of_weight_grad(x, gy, window, groups)
     if way != "tiles":
         return WAYS[way].weight_grad(x, gy, window)
     mixing = Mixing(gy.shape[1], x.shape[1], window.num_bags, groups)
@@ -154,15 +154,14 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
     Pooled through the reflected stencil, gy times the weights is the input gradient, and times x it is the weight
     gradient: sum_s gy[s] pool(x)[s] = sum_p pool^T(gy)[p] x[p]. The latter may lie in memory in any order.
     """
-    mixing = Mixing(x.shape[1], gy.shape[1], window.num_bags, groups)
-    on_cpu = x.device.type == "cpu"  # what is counted are the ways of a CPU
-    if mixing.is_depthwise or (on_cpu and grads_apart(window, _shapes(x.shape, gy.shape[1], groups))):
-        return input_grad(gy, weight, window, groups, list(x.shape[2:])), weight_grad(x, gy, window, groups)
     if window.num_bags == 0:
         return torch.zeros_like(x), torch.zeros_like(weight)
-    way = _way("weight_grad", window.adjoint(x.shape[2:]), _shapes(gy.shape, x.shape[1], groups), gy)
+    way = way_of_both(x, gy, window, groups)
+    if way is None:
+        return input_grad(gy, weight, window, groups, list(x.shape[2:])), weight_grad(x, gy, window, groups)
     if way in ("side by side", "whole images", "compiled"):
         return WAYS[way].both_grads(x, gy, weight, window)
+    mixing = Mixing(x.shape[1], gy.shape[1], window.num_bags, groups)
     gx, adjoint = empty_sites(gy, x.shape[1], tuple(x.shape[2:])), window.adjoint(x.shape[2:])
     planned, total = plan_of(gy, adjoint, adjoint.stride), mixing.zeros(weight.dtype, x.device)
     write = writer(gx, mixing, mixing.to_matrix(exchanged(weight, groups)), None, planned.in_rows)
@@ -172,6 +171,21 @@ def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window, groups: in
         write(place, pooled)
         del pooled
     return gx, exchanged(mixing.to_weight(total), groups).contiguous()
+
+
+def way_of_both(x: Tensor, gy: Tensor, window: Window, groups: int) -> Way | None:
+    """Return the way in which :func:`both_grads` pools for both, None where each has a pass of its own."""
+    shapes = _shapes(x.shape, gy.shape[1], groups)
+    if Mixing(x.shape[1], gy.shape[1], window.num_bags, groups).is_depthwise:
+        return None
+    if x.is_cpu and grads_apart(window, shapes):  # what is counted are the ways of a CPU
+        return None
+    return _way("weight_grad", window.adjoint(x.shape[2:]), _shapes(gy.shape, x.shape[1], groups), gy)
+
+
+def way_of_weight_grad(x: Tensor, gy: Tensor, window: Window, groups: int) -> Way:
+    """Return the way of :func:`weight_grad`, for windows with bags and channels that are not depthwise."""
+    return _way("weight_grad", window, _shapes(x.shape, gy.shape[1], groups), x)
 
 
 def gradients(

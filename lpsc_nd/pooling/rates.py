@@ -1,4 +1,4 @@
-"""How fast the parts of an engine are: measured on one thread of five processors, with PyTorch 2.13.
+"""How fast the parts of an engine are: measured on one thread of four processors, with PyTorch 2.13.
 
 For the choice between engines only their ratios matter. ``python -m benchmarks.calibrate`` fits them to a machine.
 """

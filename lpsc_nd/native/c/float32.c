@@ -3,5 +3,6 @@
 #define NAME float32
 #include "depthwise.h"
 #include "mixed.h"
+#include "weights.h"
 
 int64_t lpsc_version(void) { return VERSION; }

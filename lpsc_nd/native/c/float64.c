@@ -3,3 +3,4 @@
 #define NAME float64
 #include "depthwise.h"
 #include "mixed.h"
+#include "weights.h"

@@ -5,7 +5,7 @@
 enum { MOST_AXES = 8, MOST_DOUBLINGS = 5 };
 
 /* Raised whenever a structure or a function changes: libraries that were compiled before are then not used. */
-enum { VERSION = 3 };
+enum { VERSION = 4 };
 
 /* A tensor (images, channels, *space) of any strides, in elements. */
 typedef struct {
