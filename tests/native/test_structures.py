@@ -41,6 +41,7 @@ def described(structure):
         ("plan.h", "Plan", structures.Plan),
         ("bench.h", "Mixed", structures.Pass),
         ("depthwise.h", "Depthwise", structures.Pass),
+        ("weights.h", "Weights", structures.Weights),
     ],
 )
 def test_members_are_the_same_in_the_same_order(file, name, structure):

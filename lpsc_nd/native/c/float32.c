@@ -3,6 +3,5 @@
 #define NAME float32
 #include "depthwise.h"
 #include "mixed.h"
-#include "weights.h"
 
 int64_t lpsc_version(void) { return VERSION; }

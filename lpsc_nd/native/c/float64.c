@@ -3,4 +3,3 @@
 #define NAME float64
 #include "depthwise.h"
 #include "mixed.h"
-#include "weights.h"
