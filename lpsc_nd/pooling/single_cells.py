@@ -78,8 +78,9 @@ class _Write(Function):
         bags = weight if order.axis == 2 else weight.transpose(1, 2)
         if center_weight is not None:
             bags = torch.cat([bags, center_weight.unsqueeze(order.axis)], dim=order.axis)
-        cells = bags.contiguous().index_select(order.axis, order.bag_of).unflatten(order.axis, order.size)
-        return cells if order.axis == 2 else cells.movedim(-1, 1)
+        cells = bags.contiguous().index_select(order.axis, order.bag_of)
+        kernel = cells.view(*cells.shape[: order.axis], *order.size, *cells.shape[order.axis + 1 :])
+        return kernel if order.axis == 2 else kernel.movedim(-1, 1)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Gradients:
@@ -101,9 +102,12 @@ class _Read(Function):
 
 def _read(gradient: Tensor, order: Order, has_center: bool) -> tuple[Tensor, Tensor | None]:
     """Return the gradients of weight and centre weight of that of a kernel."""
-    cells = gradient if order.axis == 2 else gradient.movedim(1, -1)
-    bags = cells.flatten(order.axis, order.axis + len(order.size) - 1).index_select(order.axis, order.cell_of)
-    bags = bags if order.axis == 2 else bags.transpose(1, 2)
+    filters, channels = gradient.shape[:2]
+    if order.axis == 2:
+        bags = gradient.reshape(filters, channels, -1).index_select(2, order.cell_of)
+    else:
+        rows = gradient.permute(0, *range(2, gradient.ndim), 1).reshape(filters, -1, channels)
+        bags = rows.index_select(1, order.cell_of).transpose(1, 2)
     if not has_center:
         return bags.contiguous(), None
     return bags[..., :-1].contiguous(), bags[..., -1].contiguous()

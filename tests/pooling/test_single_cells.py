@@ -131,3 +131,30 @@ def test_a_layer_of_3_by_3_works_under_transforms_and_in_half_precision():
     with torch.autocast("cpu", torch.bfloat16):
         assert layer(x).dtype == torch.bfloat16
     assert layer.to(torch.bfloat16)(x.bfloat16()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("vmapped", [False, True])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_batches_of_cotangents(layout, vmapped):
+    layer = LPSConv2d(4, 6, 3, padding=1, num_levels=1, num_directions=8, engine="expand")
+    x = torch.randn(2, 4, 7, 6).contiguous(memory_format=layout).requires_grad_()
+    y, inputs = layer(x), [x, *layer.parameters()]
+    cotangents = torch.randn(3, *y.shape)
+    single = [torch.autograd.grad(y, inputs, cotangent, retain_graph=True) for cotangent in cotangents]
+    expected = [torch.stack(gradients) for gradients in zip(*single, strict=True)]
+    if vmapped:
+        found = torch.func.vmap(lambda v: torch.autograd.grad(y, inputs, v, retain_graph=True))(cotangents)
+    else:
+        found = torch.autograd.grad(y, inputs, cotangents, is_grads_batched=True)
+    assert_close(list(found), expected)
+
+
+@pytest.mark.slow  # dynamo is imported
+def test_compiled_autograd_gives_the_same():
+    layer = LPSConv2d(4, 6, 3, padding=1, num_levels=1, num_directions=8, engine="expand")
+    x = torch.randn(2, 4, 7, 6, requires_grad=True)
+    expected = torch.autograd.grad(layer(x).square().sum(), [x, *layer.parameters()])
+    y = layer(x).square().sum()
+    with torch._dynamo.compiled_autograd._enable(torch.compile(backend="eager")):
+        y.backward()
+    assert_close([x.grad, *(parameter.grad for parameter in layer.parameters())], list(expected))
