@@ -23,8 +23,12 @@ def conv(x: Tensor, weight: Tensor, bias: Tensor | None, window: Window) -> Tens
 
 def with_weights(x: Tensor, weight: Tensor, window: Window) -> WithWeights:
     """Return :func:`conv` for inputs of the kind of ``x`` and these weights, with all else looked up before."""
-    channels, sites, ones = weight.shape[0], window.output_size(x.shape[2:]), (1,) * window.ndim
-    return prepared("mixed", window, ones, x, by_bag(weight, (2, 1, 0)), channels, sites)
+    return with_laid(x, by_bag(weight, (2, 1, 0)), weight.shape[0], window)
+
+
+def with_laid(x: Tensor, laid: Tensor, channels: int, window: Window) -> WithWeights:
+    """Return the same for weights that are laid out already, (bags, C, columns), of so many channels."""
+    return prepared("mixed", window, (1,) * window.ndim, x, laid, channels, window.output_size(x.shape[2:]))
 
 
 def input_grad(gy: Tensor, weight: Tensor, window: Window, input_size: tuple[int, ...]) -> Tensor:
@@ -36,13 +40,22 @@ def input_grad(gy: Tensor, weight: Tensor, window: Window, input_size: tuple[int
 
 def weight_grad(x: Tensor, gy: Tensor, window: Window) -> Tensor:
     """Return the sum over sites of gy times the pooled input: (C', C, bags), the bags outermost in memory."""
-    found = run_pass("mixed", window, (1,) * window.ndim, x, factors=gy)  # (bags, C, columns)
-    return found[..., : gy.shape[1]].permute(2, 1, 0)
+    return laid_weight_grad(x, gy, window)[..., : gy.shape[1]].permute(2, 1, 0)
+
+
+def laid_weight_grad(x: Tensor, gy: Tensor, window: Window) -> Tensor:
+    """Return the same as the pass has it, (bags, C, columns), the columns being those of gy in whole vectors."""
+    return run_pass("mixed", window, (1,) * window.ndim, x, factors=gy)
 
 
 def both_grads(x: Tensor, gy: Tensor, weight: Tensor, window: Window) -> tuple[Tensor, Tensor]:
     """Return both gradients of a stride of 1, from one pooling of the output gradient; the latter as above."""
+    gx, found = laid_both_grads(x, gy, by_bag(weight, (2, 0, 1)), window)
+    return gx, found[..., : x.shape[1]].permute(1, 2, 0)
+
+
+def laid_both_grads(x: Tensor, gy: Tensor, laid: Tensor, window: Window) -> tuple[Tensor, Tensor]:
+    """Return the same for weights (bags, C', columns), and their gradient so, the columns being those of x."""
     size = tuple(x.shape[2:])
-    gx, weights = empty_sites(gy, x.shape[1], size), by_bag(weight, (2, 0, 1))
-    found = run_pass("mixed", window.adjoint(size), window.stride, gy, weights, output=gx, factors=x)
-    return gx, found[..., : x.shape[1]].permute(1, 2, 0)  # of (bags, C', columns)
+    gx = empty_sites(gy, x.shape[1], size)
+    return gx, run_pass("mixed", window.adjoint(size), window.stride, gy, laid, output=gx, factors=x)

@@ -2,7 +2,7 @@
 
 Dividing by the regions' counts, joining the centre's weights and bringing all into another order are half a dozen
 operators of PyTorch, each of which reads and writes the weights once; between passes, whose tables have taken the
-caches, they take four times as long as alone.
+caches, they take twice as long as alone.
 """
 
 from __future__ import annotations

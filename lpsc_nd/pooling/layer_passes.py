@@ -11,9 +11,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from lpsc_nd.pooling import bags, compiled, compiled_weights
-from lpsc_nd.pooling.compiled_pass import prepared, run_pass
 from lpsc_nd.pooling.folding import Folding
-from lpsc_nd.pooling.layout import empty_sites
 from lpsc_nd.pooling.window import Window, WindowArgs
 
 
@@ -43,8 +41,8 @@ def forward(x: Tensor, weights: LayerWeights, bias: Tensor | None, layer: Layer)
     run = bags.forward_of(window, x, channels, layer.groups)
     if run is not compiled.conv or not _takes_weights(weights, layer, x):
         return run(x, layer.folding.fold(*weights), bias, window)
-    laid, ones = compiled_weights.lay(*weights, layer.folding, turned=True), (1,) * window.ndim
-    return prepared("mixed", window, ones, x, laid, channels, window.output_size(x.shape[2:]))(x, bias)
+    laid = compiled_weights.lay(*weights, layer.folding, turned=True)
+    return compiled.with_laid(x, laid, channels, window)(x, bias)
 
 
 def gradients(
@@ -56,24 +54,15 @@ def gradients(
     together = need_x and all(step == 1 for step in window.stride)
     way = bags.way_of_both(x, gy, window, groups) if by_kernels and together else None
     if way == "compiled":
-        return _both_by_kernel(x, gy, weights, layer)
+        laid = compiled_weights.lay(*weights, folding, turned=False)
+        carried, found = compiled.laid_both_grads(x, gy, laid, window)
+        return carried, *compiled_weights.take(found, *weights, folding, turned=False)
     if by_kernels and way is None and bags.way_of_weight_grad(x, gy, window, groups) == "compiled":
-        found = run_pass("mixed", window, (1,) * window.ndim, x, factors=gy)
+        found, size = compiled.laid_weight_grad(x, gy, window), list(x.shape[2:])
         of_weights = compiled_weights.take(found, *weights, folding, turned=True)
-        size = list(x.shape[2:])
-        gx = bags.input_grad(gy, folding.fold(*weights), window, groups, size) if need_x else None
-        return gx, *of_weights
+        return bags.input_grad(gy, folding.fold(*weights), window, groups, size) if need_x else None, *of_weights
     gx, gw = bags.gradients(x, gy, folding.fold(*weights), need_x, need_weights, window, groups)
     return gx, *((None, None) if gw is None else folding.carry_back(gw, *weights))
-
-
-def _both_by_kernel(x: Tensor, gy: Tensor, weights: LayerWeights, layer: Layer) -> LayerGradients:
-    """Return all gradients of a stride of 1, from one pooling of the output gradient."""
-    window, _, _, folding = layer
-    size = tuple(x.shape[2:])
-    gx, laid = empty_sites(gy, x.shape[1], size), compiled_weights.lay(*weights, folding, turned=False)
-    found = run_pass("mixed", window.adjoint(size), window.stride, gy, laid, output=gx, factors=x)
-    return gx, *compiled_weights.take(found, *weights, folding, turned=False)
 
 
 def _takes_weights(weights: LayerWeights, layer: Layer, *values: Tensor) -> bool:

@@ -204,7 +204,6 @@ def test_other_calls_are_left_to_the_operators():
 @pytest.mark.parametrize("channels", [4, 16])
 @pytest.mark.parametrize(("size", "levels", "directions"), [(9, 2, 6), (13, 3, 8)])
 def test_gradients_of_parameters_lie_as_these(size, levels, directions, channels, center):
-    """Few regions and many are brought into the weight's order in two ways."""
     options = {"padding": size // 2, "num_levels": levels, "num_directions": directions, "center": center}
     layer = LPSConv2d(channels, 16, size, **options, engine="bags", dtype=torch.float64)
     reference = LPSConv2d(channels, 16, size, **options, engine="reference", dtype=torch.float64)
